@@ -21,3 +21,4 @@ pub mod event;
 pub mod log;
 pub mod tally;
 pub mod taxonomy;
+pub mod worker;

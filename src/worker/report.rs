@@ -1,0 +1,251 @@
+//! What a worker says about itself: plain data, made after each commit, read by [`metrics`](crate::metrics) and
+//! [`view`](crate::view).
+//!
+//! Nothing here is cumulative unless it says so: `added` is what the commit added, so that whoever reads it only adds up.
+//! What was rolled back is never reported.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::event::{EventTime, Reason};
+use crate::log::{Input, TopicPartition};
+use crate::taxonomy::{Grade, Level};
+
+/// Everything a worker reports, in the order in which it happens.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub enum Report {
+    Member(MemberReport),
+    Restore(RestoreReport),
+    Commit(CommitReport),
+    Collect(Box<CollectReport>),
+    Assess(Box<AssessReport>),
+    /// These partitions are no longer this worker's: what is shown of them goes.
+    Released(Vec<TopicPartition>),
+    Trouble(TroubleReport),
+}
+
+/// How a worker stands in its group. Sent at every change, and once at the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberReport {
+    /// The worker, from 0.
+    pub worker: usize,
+    /// Joined, and no rebalance is under way. A stable member may own nothing.
+    pub stable: bool,
+    /// The partitions it owns.
+    pub assigned: Vec<TopicPartition>,
+    /// A rebalance ended with this report.
+    pub rebalanced: bool,
+}
+
+/// How far a worker has restored its tasks' state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RestoreReport {
+    /// The worker.
+    pub worker: usize,
+    /// Records read of `hazard.state` and of the inputs' tails.
+    pub done: u64,
+    /// Records to read; `done >= total` means restored.
+    pub total: u64,
+}
+
+/// How a transaction ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)]
+pub enum TransactionResult {
+    Committed,
+    Aborted,
+    Fenced,
+    TimedOut,
+}
+
+impl TransactionResult {
+    /// Every member.
+    pub const ALL: [TransactionResult; 4] = [Self::Committed, Self::Aborted, Self::Fenced, Self::TimedOut];
+
+    /// The `result` label.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Committed => "committed",
+            Self::Aborted => "aborted",
+            Self::Fenced => "fenced",
+            Self::TimedOut => "timed_out",
+        }
+    }
+}
+
+/// One transaction, from its first effect to its end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CommitReport {
+    /// The worker.
+    pub worker: usize,
+    /// From the call of commit to its answer, by the shell's clock.
+    pub duration: Duration,
+    /// How it ended.
+    pub result: TransactionResult,
+    /// Records written, by topic name (`windows`, `state`, …).
+    pub outputs: BTreeMap<&'static str, u64>,
+}
+
+/// What became of an input's records. consumed = counted + duplicate + rejected + held, at every commit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// Records read.
+    pub consumed: i64,
+    /// Events that took effect.
+    pub counted: i64,
+    /// Events dropped because their id was known.
+    pub duplicate: i64,
+    /// Events sent to `hazard.rejects`.
+    pub rejected: i64,
+    /// Stages that wait for their predecessor, their bytes in the state. In `added`: the change.
+    pub held: i64,
+}
+
+impl Ledger {
+    /// consumed − (counted + duplicate + rejected + held): 0, or something was lost or counted twice.
+    pub const fn difference(&self) -> i64 {
+        self.consumed - (self.counted + self.duplicate + self.rejected + self.held)
+    }
+}
+
+impl std::ops::Sub for Ledger {
+    type Output = Ledger;
+
+    fn sub(self, earlier: Ledger) -> Ledger {
+        Ledger {
+            consumed: self.consumed - earlier.consumed,
+            counted: self.counted - earlier.counted,
+            duplicate: self.duplicate - earlier.duplicate,
+            rejected: self.rejected - earlier.rejected,
+            held: self.held - earlier.held,
+        }
+    }
+}
+
+/// One collect task after a commit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CollectReport {
+    /// The input.
+    pub input: Input,
+    /// Its partition.
+    pub partition: u32,
+    /// The ledger as the task keeps it.
+    pub ledger: Ledger,
+    /// What this commit added to it.
+    pub added: Ledger,
+    /// Rejects that this commit added, by reason.
+    pub rejects: BTreeMap<Reason, u64>,
+    /// Events that came after the watermark, as this commit saw them.
+    pub late: LateSeen,
+    /// Hazards and items adopted in the middle of their life by this commit.
+    pub adopted: u64,
+    /// What a limit dropped in this commit, by the limit's name in the settings (`held_max`, …).
+    pub limited: BTreeMap<&'static str, u64>,
+    /// The next offset that it will read.
+    pub next_offset: i64,
+    /// The end of the partition as last told by the broker.
+    pub end_offset: i64,
+    /// No on-time event before this is still to come; [`EventTime::MIN`] before the first one.
+    pub watermark: EventTime,
+    /// The newest moment that the partition has reached.
+    pub frontier: EventTime,
+    /// The worker's clock at this report.
+    pub clock: EventTime,
+    /// Read to its end and silent for the idle time.
+    pub idle: bool,
+    /// Sensors that it remembers, ids in the duplicate table, open hazards and items: how full the bounded tables are.
+    pub tables: BTreeMap<&'static str, u64>,
+    /// Gateways of which no sensor is heard, by id.
+    pub silent_gateways: Vec<String>,
+}
+
+/// How late the late events of one commit were.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LateSeen {
+    /// How many events were late by at most [`LATE_SECONDS`]`[i]` and more than the bound before; the last one has no bound.
+    pub counts: [u64; LATE_SECONDS.len() + 1],
+    /// The sum of their lateness in seconds.
+    pub sum_seconds: f64,
+}
+
+/// The buckets of lateness in seconds: a network's jitter, a phone offline, a mine that uploads by the shift, a week.
+pub const LATE_SECONDS: [f64; 9] =
+    [1.0, 10.0, 60.0, 600.0, 3600.0, 21_600.0, 86_400.0, 604_800.0, 2_592_000.0];
+
+impl LateSeen {
+    /// Counts one event that was `late_ms` behind the watermark.
+    pub fn add(&mut self, late_ms: i64) {
+        let seconds = late_ms as f64 / 1000.0;
+        let bucket = LATE_SECONDS.iter().position(|bound| seconds <= *bound).unwrap_or(LATE_SECONDS.len());
+        self.counts[bucket] += 1;
+        self.sum_seconds += seconds;
+    }
+
+    /// Adds what another one saw.
+    pub fn merge(&mut self, other: &LateSeen) {
+        for (mine, theirs) in self.counts.iter_mut().zip(other.counts) {
+            *mine += theirs;
+        }
+        self.sum_seconds += other.sum_seconds;
+    }
+}
+
+/// One assess task after a commit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AssessReport {
+    /// The tallies partition.
+    pub partition: u32,
+    /// Its event clock: the minimum over all input partitions.
+    pub event_clock: EventTime,
+    /// The input partition that holds the event clock back, if one does.
+    pub held_by: Option<(Input, u32)>,
+    /// Cells that it owns.
+    pub cells: u64,
+    /// Slices that it keeps.
+    pub slices: u64,
+    /// Alerts that it owns by level and status (`firing`, …), those resolved left out.
+    pub alerts: BTreeMap<(Level, &'static str), u64>,
+    /// Open hazards by region code and grade, at every region level.
+    pub open_hazards: BTreeMap<(String, Grade), u64>,
+    /// What a limit dropped in this commit, by the limit's name in the settings.
+    pub limited: BTreeMap<&'static str, u64>,
+    /// Alert transitions of this commit, by status reached.
+    pub transitions: BTreeMap<&'static str, u64>,
+    /// The next offset of the tallies partition.
+    pub next_offset: i64,
+    /// The end of the tallies partition as last told by the broker.
+    pub end_offset: i64,
+}
+
+/// What a worker waits for when it cannot go on; `None` in `waits_for` when it goes on again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TroubleReport {
+    /// The worker.
+    pub worker: usize,
+    /// In one sentence for a person: what happened and what would mend it.
+    pub waits_for: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ledger_that_balances_has_no_difference() {
+        let ledger = Ledger { consumed: 10, counted: 5, duplicate: 2, rejected: 1, held: 2 };
+        assert_eq!(ledger.difference(), 0);
+        assert_eq!((ledger - Ledger { held: 3, consumed: 3, ..Ledger::default() }).difference(), 0);
+        assert_eq!(Ledger { consumed: 11, ..ledger }.difference(), 1);
+    }
+
+    #[test]
+    fn lateness_falls_into_the_bucket_whose_bound_it_does_not_pass() {
+        let mut late = LateSeen::default();
+        for ms in [1, 1000, 1001, 3_600_000, 2_592_000_001] {
+            late.add(ms);
+        }
+        assert_eq!(late.counts, [2, 1, 0, 0, 1, 0, 0, 0, 0, 1]);
+        assert!((late.sum_seconds - 2_595_602.002_001).abs() < 0.1, "{}", late.sum_seconds);
+    }
+}
