@@ -1,90 +1,22 @@
 //! The log: what a worker may ask of Kafka, or of the memory log that knows what Kafka knows.
+//!
+//! [`Log`] is a closed set: [`memory::MemoryLog`] carries demo, backtest and simulation. Both answer alike, so that what
+//! the simulation finds in a worker is a bug under Kafka as well:
+//!
+//! - A new log has no producer: the first thing asked of it is [`Log::renew`].
+//! - Every change of membership is answered: `Assigned` with [`Log::assign`], `Revoking` with [`Log::release`].
+//! - A failure names its remedy, a [`Verdict`]. After [`Verdict::NewProducer`] whether the transaction was committed is
+//!   not known, and every call of the producer fails until [`Log::renew`]; after [`Verdict::AbortAndRewind`] it is
+//!   [`Log::abort`] that is called next.
+
+pub mod memory;
+mod topic;
+
+use std::time::Duration;
 
 use crate::event::EventTime;
 
-/// An input topic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum Input {
-    Sensors,
-    Inspections,
-    Items,
-    Records,
-    Commands,
-}
-
-impl Input {
-    /// Every input, in the order of the contract.
-    pub const ALL: [Input; 5] =
-        [Input::Sensors, Input::Inspections, Input::Items, Input::Records, Input::Commands];
-
-    /// The name in state keys, metrics and the default topic (`hazard.<name>`).
-    pub const fn name(self) -> &'static str {
-        match self {
-            Input::Sensors => "sensors",
-            Input::Inspections => "inspections",
-            Input::Items => "items",
-            Input::Records => "records",
-            Input::Commands => "commands",
-        }
-    }
-}
-
-/// Every topic that hazstream reads or writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)]
-pub enum Topic {
-    Input(Input),
-    Tallies,
-    State,
-    Rejects,
-    Windows,
-    WindowCloses,
-    Alerts,
-    AlertEvents,
-}
-
-impl Topic {
-    /// Every topic.
-    pub const ALL: [Topic; 12] = [
-        Topic::Input(Input::Sensors),
-        Topic::Input(Input::Inspections),
-        Topic::Input(Input::Items),
-        Topic::Input(Input::Records),
-        Topic::Input(Input::Commands),
-        Topic::Tallies,
-        Topic::State,
-        Topic::Rejects,
-        Topic::Windows,
-        Topic::WindowCloses,
-        Topic::Alerts,
-        Topic::AlertEvents,
-    ];
-
-    /// The name behind the prefix: `hazard.<name>` by default.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Topic::Input(input) => input.name(),
-            Topic::Tallies => "tallies",
-            Topic::State => "state",
-            Topic::Rejects => "rejects",
-            Topic::Windows => "windows",
-            Topic::WindowCloses => "window-closes",
-            Topic::Alerts => "alerts",
-            Topic::AlertEvents => "alert-events",
-        }
-    }
-}
-
-/// One partition of one topic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TopicPartition {
-    /// The topic.
-    pub topic: Topic,
-    /// The partition, from 0.
-    pub partition: u32,
-}
+pub use topic::{Input, Topic, TopicPartition};
 
 /// A record as it is read; everything is borrowed until the next read.
 #[derive(Clone, Copy, Debug)]
@@ -122,9 +54,9 @@ pub struct Output {
 /// What befell the worker's membership or its reading, in the order in which it happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// These partitions are ours: answer with [`Log::assign`](self).
+    /// These partitions are ours: answer with [`Log::assign`].
     Assigned(Vec<TopicPartition>),
-    /// These go to another member: end the transaction, then answer with `release`.
+    /// These go to another member: end the transaction, then answer with [`Log::release`].
     Revoking(Vec<TopicPartition>),
     /// These were taken already: whatever was not committed is void.
     Lost(Vec<TopicPartition>),
@@ -153,4 +85,146 @@ pub struct Failure {
     pub verdict: Verdict,
     /// What happened, for a person.
     pub message: String,
+}
+
+impl Failure {
+    /// A failure with this remedy.
+    pub fn new(verdict: Verdict, message: impl Into<String>) -> Self {
+        Failure { verdict, message: message.into() }
+    }
+}
+
+/// What [`Log::poll`] and [`Log::read`] hand their records to: each call is one run of records of one partition.
+pub type Each<'a> = &'a mut dyn FnMut(&[Record<'_>]);
+
+/// One member of the consumer group with its transactional producer.
+pub enum Log {
+    /// In memory.
+    Memory(memory::MemoryLog),
+}
+
+impl Log {
+    /// How many partitions the topic has; 0 when it does not exist.
+    pub fn partitions(&mut self, topic: Topic) -> Result<u32, Failure> {
+        match self {
+            Log::Memory(log) => log.partitions(topic),
+        }
+    }
+
+    /// Reads on in the assigned partitions, at most about `max` records, and tells what befell the membership. Changes
+    /// come before any record of the partitions they concern; [`Change::AtEnd`] comes after the records.
+    pub fn poll(&mut self, timeout: Duration, max: usize, each: Each<'_>) -> Result<Vec<Change>, Failure> {
+        match self {
+            Log::Memory(log) => log.poll(timeout, max, each),
+        }
+    }
+
+    /// The group's committed offsets, `None` where there is none. Stable: while a transaction that carries offsets of
+    /// these partitions is open, the answer is [`Verdict::Retry`].
+    pub fn committed(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>, Failure> {
+        match self {
+            Log::Memory(log) => log.committed(partitions),
+        }
+    }
+
+    /// Begins to read these partitions, besides the others, at these offsets.
+    pub fn assign(&mut self, at: &[(TopicPartition, i64)]) -> Result<(), Failure> {
+        match self {
+            Log::Memory(log) => log.assign(at),
+        }
+    }
+
+    /// Gives these partitions up; the others are read on.
+    pub fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), Failure> {
+        match self {
+            Log::Memory(log) => log.release(partitions),
+        }
+    }
+
+    /// Reads these assigned partitions again from these offsets; what was fetched ahead is dropped.
+    pub fn rewind(&mut self, to: &[(TopicPartition, i64)]) -> Result<(), Failure> {
+        match self {
+            Log::Memory(log) => log.rewind(to),
+        }
+    }
+
+    /// Stops reading these assigned partitions for now.
+    pub fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), Failure> {
+        match self {
+            Log::Memory(log) => log.pause(partitions),
+        }
+    }
+
+    /// Reads these paused partitions again.
+    pub fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), Failure> {
+        match self {
+            Log::Memory(log) => log.resume(partitions),
+        }
+    }
+
+    /// The first offset and the high watermark, open transactions included. That is what a restore must reach: the
+    /// markers of one commit are written partition by partition, so a committed offset may be stable before the state
+    /// that was committed with it; [`Log::read`] reaches this end only when every transaction below has been decided.
+    pub fn bounds(&mut self, partition: TopicPartition) -> Result<(i64, i64), Failure> {
+        match self {
+            Log::Memory(log) => log.bounds(partition),
+        }
+    }
+
+    /// Reads committed records of any partition, apart from the assignment, from offset `from` to before `to`. Returns
+    /// the next position, which passes control and aborted records too; to be called again until it is ≥ `to`.
+    pub fn read(
+        &mut self,
+        partition: TopicPartition,
+        from: i64,
+        to: i64,
+        each: Each<'_>,
+    ) -> Result<i64, Failure> {
+        match self {
+            Log::Memory(log) => log.read(partition, from, to, each),
+        }
+    }
+
+    /// Begins a transaction.
+    pub fn begin(&mut self) -> Result<(), Failure> {
+        match self {
+            Log::Memory(log) => log.begin(),
+        }
+    }
+
+    /// Writes within the transaction. Success means queued: what the broker thinks of it is told by [`Log::commit`].
+    pub fn produce(&mut self, output: Output) -> Result<(), Failure> {
+        match self {
+            Log::Memory(log) => log.produce(output),
+        }
+    }
+
+    /// Commits what was produced together with these input offsets (last + 1), which are fenced by the membership as it
+    /// is at this moment.
+    pub fn commit(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<(), Failure> {
+        match self {
+            Log::Memory(log) => log.commit(offsets),
+        }
+    }
+
+    /// Aborts the transaction; none open is fine.
+    pub fn abort(&mut self) -> Result<(), Failure> {
+        match self {
+            Log::Memory(log) => log.abort(),
+        }
+    }
+
+    /// A new producer under the same transactional id: fences the old one and ends its transaction.
+    pub fn renew(&mut self) -> Result<(), Failure> {
+        match self {
+            Log::Memory(log) => log.renew(),
+        }
+    }
+
+    /// Leaves the group at once, so that the others need not wait for the session to expire.
+    pub fn leave(&mut self) -> Result<(), Failure> {
+        match self {
+            Log::Memory(log) => log.leave(),
+        }
+    }
 }
