@@ -10,12 +10,14 @@
 //!   [`Log::abort`] that is called next.
 
 pub mod memory;
+mod partitioner;
 mod topic;
 
 use std::time::Duration;
 
 use crate::event::EventTime;
 
+pub use partitioner::partition_of;
 pub use topic::{Input, Topic, TopicPartition};
 
 /// A record as it is read; everything is borrowed until the next read.

@@ -1,70 +1,136 @@
-//! The memory log.
+//! A Kafka in memory, for `demo`, `backtest` and the simulation.
+//!
+//! It knows what Kafka knows, or a simulation over it would find nothing: markers that take offsets, aborted records, the
+//! last stable offset, offsets that are unstable while a transaction carries them, generations, epochs, sessions and
+//! time-outs, compaction, retention. Time moves only by [`Broker::advance`]; faults are drawn from a seed, none by default.
 
-use std::time::Duration;
+mod cluster;
+mod fault;
+mod group;
+mod member;
+mod partition;
+mod process;
+#[cfg(test)]
+mod tests;
+mod transaction;
 
-use super::{Change, Each, Failure, Output, Topic, TopicPartition, Verdict};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// One member of the memory log.
-pub struct MemoryLog {}
+use super::{Failure, Topic, TopicPartition};
+use crate::event::EventTime;
 
-impl MemoryLog {
-    pub(crate) fn partitions(&mut self, _topic: Topic) -> Result<u32, Failure> {
-        Err(Failure::new(Verdict::Stop, "unfinished"))
+pub use cluster::Layout;
+pub use fault::{Faults, Moment};
+pub use member::MemoryLog;
+pub use partition::{Payload, Stored};
+
+use cluster::Cluster;
+
+/// The cluster as a whole; a clone is the same cluster.
+#[derive(Clone)]
+pub struct Broker {
+    cluster: Arc<Mutex<Cluster>>,
+}
+
+impl Broker {
+    /// An empty cluster with these topics; its clock stands at the Unix epoch.
+    pub fn new(layout: Layout) -> Self {
+        Broker { cluster: Arc::new(Mutex::new(Cluster::new(layout))) }
     }
-    pub(crate) fn poll(
-        &mut self,
-        _timeout: Duration,
-        _max: usize,
-        _each: Each<'_>,
-    ) -> Result<Vec<Change>, Failure> {
-        Err(Failure::new(Verdict::Stop, "unfinished"))
+
+    /// A process that joins `group` to read `topics` and writes under `transactional_id`.
+    pub fn join(&self, transactional_id: &str, group: &str, topics: &[Topic]) -> MemoryLog {
+        MemoryLog::new(self.clone(), transactional_id, group, topics)
     }
-    pub(crate) fn committed(&mut self, _partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>, Failure> {
-        Err(Failure::new(Verdict::Stop, "unfinished"))
+
+    /// Moves the cluster's clock on: arrival stamps come from it, sessions and transactions expire by it.
+    pub fn advance(&self, clock: EventTime) {
+        self.lock().advance(clock);
     }
-    pub(crate) fn assign(&mut self, _at: &[(TopicPartition, i64)]) -> Result<(), Failure> {
-        Err(Failure::new(Verdict::Stop, "unfinished"))
+
+    /// The cluster's clock.
+    pub fn clock(&self) -> EventTime {
+        self.lock().clock
     }
-    pub(crate) fn release(&mut self, _partitions: &[TopicPartition]) -> Result<(), Failure> {
-        Err(Failure::new(Verdict::Stop, "unfinished"))
+
+    /// Writes a record as any producer does; `partition` by the key where `None`. Returns where it stands.
+    pub fn send(
+        &self,
+        topic: Topic,
+        partition: Option<u32>,
+        payload: Payload,
+    ) -> Result<(TopicPartition, i64), Failure> {
+        let arrival = self.clock();
+        self.send_at(topic, partition, payload, arrival)
     }
-    pub(crate) fn rewind(&mut self, _to: &[(TopicPartition, i64)]) -> Result<(), Failure> {
-        Err(Failure::new(Verdict::Stop, "unfinished"))
+
+    /// [`send`](Self::send) with an arrival stamp of the producer's own.
+    pub fn send_at(
+        &self,
+        topic: Topic,
+        partition: Option<u32>,
+        payload: Payload,
+        arrival: EventTime,
+    ) -> Result<(TopicPartition, i64), Failure> {
+        let mut cluster = self.lock();
+        let partitions = cluster.layout.topics.get(&topic).copied().unwrap_or(0);
+        let key = payload.key.as_deref().unwrap_or_default();
+        let partition = partition.unwrap_or_else(|| super::partition_of(key, partitions));
+        let at = TopicPartition { topic, partition };
+        let offset = cluster.append(at, payload, arrival)?;
+        Ok((at, offset))
     }
-    pub(crate) fn pause(&mut self, _partitions: &[TopicPartition]) -> Result<(), Failure> {
-        Err(Failure::new(Verdict::Stop, "unfinished"))
+
+    /// The committed records of a partition from this offset on, as a read_committed reader sees them now.
+    pub fn committed_records(&self, at: TopicPartition, from: i64) -> Vec<Stored> {
+        let mut records = Vec::new();
+        let cluster = self.lock();
+        if let Ok(partition) = cluster.partition(at) {
+            partition.read(from, i64::MAX, usize::MAX, &mut records);
+        }
+        records
     }
-    pub(crate) fn resume(&mut self, _partitions: &[TopicPartition]) -> Result<(), Failure> {
-        Err(Failure::new(Verdict::Stop, "unfinished"))
+
+    /// The first offset, the last stable offset and the high watermark.
+    pub fn offsets(&self, at: TopicPartition) -> Result<(i64, i64, i64), Failure> {
+        let cluster = self.lock();
+        let partition = cluster.partition(at)?;
+        Ok((partition.first(), partition.stable_end(), partition.end()))
     }
-    pub(crate) fn bounds(&mut self, _partition: TopicPartition) -> Result<(i64, i64), Failure> {
-        Err(Failure::new(Verdict::Stop, "unfinished"))
+
+    /// The group's committed offset, whatever is open.
+    pub fn committed_offset(&self, group: &str, at: TopicPartition) -> Option<i64> {
+        self.lock().groups.get(group).and_then(|group| group.committed_now(at))
     }
-    pub(crate) fn read(
-        &mut self,
-        _partition: TopicPartition,
-        _from: i64,
-        _to: i64,
-        _each: Each<'_>,
-    ) -> Result<i64, Failure> {
-        Err(Failure::new(Verdict::Stop, "unfinished"))
+
+    /// Whether the group is between rebalances.
+    pub fn is_stable(&self, group: &str) -> bool {
+        self.lock().groups.get(group).is_none_or(|group| group.is_stable())
     }
-    pub(crate) fn begin(&mut self) -> Result<(), Failure> {
-        Err(Failure::new(Verdict::Stop, "unfinished"))
+
+    /// Compacts a compacted topic as far as the log cleaner could: tombstones, aborted records and markers go.
+    pub fn compact(&self, topic: Topic) {
+        self.lock().compact(topic);
     }
-    pub(crate) fn produce(&mut self, _output: Output) -> Result<(), Failure> {
-        Err(Failure::new(Verdict::Stop, "unfinished"))
+
+    /// Deletes records of a partition below this offset, as retention does.
+    pub fn truncate(&self, at: TopicPartition, before: i64) {
+        self.lock().truncate(at, before);
     }
-    pub(crate) fn commit(&mut self, _offsets: &[(TopicPartition, i64)]) -> Result<(), Failure> {
-        Err(Failure::new(Verdict::Stop, "unfinished"))
+
+    /// Puts these faults in force.
+    pub fn set_faults(&self, faults: Faults) {
+        self.lock().faults = faults;
     }
-    pub(crate) fn abort(&mut self) -> Result<(), Failure> {
-        Err(Failure::new(Verdict::Stop, "unfinished"))
+
+    /// Ends all faults and writes the markers that they held back.
+    pub fn heal(&self) {
+        let mut cluster = self.lock();
+        cluster.faults.heal();
+        cluster.settle();
     }
-    pub(crate) fn renew(&mut self) -> Result<(), Failure> {
-        Err(Failure::new(Verdict::Stop, "unfinished"))
-    }
-    pub(crate) fn leave(&mut self) -> Result<(), Failure> {
-        Err(Failure::new(Verdict::Stop, "unfinished"))
+
+    fn lock(&self) -> MutexGuard<'_, Cluster> {
+        self.cluster.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
