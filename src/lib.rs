@@ -13,13 +13,15 @@
 //! - [`worker`]: the step function that drives tasks over a log: restore, transactions, rebalance, recovery.
 //! - [`kafka`]: the shell around librdkafka. [`http`]: the shell around axum. They never name each other.
 //! - [`city`]: a living city that makes events, for `generate` and `demo`.
-//! - [`config`], [`metrics`], [`view`], [`cli`]: settings, every metric, the read model, the commands.
+//! - [`config`], [`logging`], [`metrics`], [`view`], [`cli`]: settings, logs, every metric, the read model, the commands.
 //!
 //! The pure parts know no clock, thread, socket, file, log line or metric: values in, values out.
 
+pub mod cli;
 pub mod config;
 pub mod event;
 pub mod log;
+pub mod logging;
 pub mod tally;
 pub mod taxonomy;
 pub mod worker;

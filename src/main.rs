@@ -1,1 +1,5 @@
-fn main() {}
+//! Parse, log, dispatch: see [`hazstream::cli`].
+
+fn main() -> std::process::ExitCode {
+    hazstream::cli::main()
+}

@@ -21,10 +21,10 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 pub use kafka::KafkaSettings;
-pub use problem::{Place, Problem};
+pub use problem::{Place, Problem, Wrong};
 pub use reference::{example, reference};
 pub use table::{ENV_PREFIX, ROWS, Row};
-pub use value::{duration_ms, duration_text, size_bytes};
+pub use value::{duration_ms, duration_text, log_filter, size_bytes};
 pub use window::{Window, finest_slice_ms, longest_horizon_ms};
 
 use reader::Reader;

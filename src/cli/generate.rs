@@ -1,0 +1,17 @@
+//! `hazstream generate`: events of a made-up city.
+
+use super::Context;
+use super::exit::{Exit, Stop};
+
+/// Its arguments.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Runs it.
+///
+/// # Errors
+/// With the exit code that says why.
+pub fn run(_args: &Args, context: &Context) -> Result<(), Stop> {
+    context.settings()?;
+    Err(Stop::new(Exit::Other, "`generate` is not part of this build yet"))
+}
