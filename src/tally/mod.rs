@@ -3,6 +3,7 @@
 //! One tally is one record of `hazard.tallies`: what one input partition added up for one destination in one commit. It
 //! names cells and measures by their codes, so that a stored log explains itself under any later taxonomy.
 
+mod codec;
 mod subject;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use crate::event::{Action, EventTime};
 use crate::log::Input;
 use crate::taxonomy::{Grade, Level};
 
+pub use codec::StateError;
 pub use subject::{Cell, Subject};
 
 /// One record of the tallies log.
