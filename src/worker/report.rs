@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::event::{EventTime, Reason};
 use crate::log::{Input, TopicPartition};
-use crate::taxonomy::{Grade, Level};
+use crate::taxonomy::Grade;
 
 /// Everything a worker reports, in the order in which it happens.
 #[derive(Clone, Debug, PartialEq)]
@@ -156,6 +156,9 @@ pub struct CollectReport {
     pub idle: bool,
     /// Sensors that it remembers, ids in the duplicate table, open hazards and items: how full the bounded tables are.
     pub tables: BTreeMap<&'static str, u64>,
+    /// Open hazards by grade and the code of the region that they lie in (not those above it). Cheap to make only now and
+    /// then: `None` leaves what was reported before.
+    pub open_hazards: Option<BTreeMap<(String, Grade), u64>>,
     /// Gateways of which no sensor is heard, by id.
     pub silent_gateways: Vec<String>,
 }
@@ -196,6 +199,10 @@ impl LateSeen {
 pub struct AssessReport {
     /// The tallies partition.
     pub partition: u32,
+    /// How many partitions the tallies log has: which cells and alerts are this task's follows from it.
+    pub partitions: u32,
+    /// The worker's clock at this report.
+    pub clock: EventTime,
     /// Its event clock: the minimum over all input partitions.
     pub event_clock: EventTime,
     /// The input partition that holds the event clock back, if one does.
@@ -204,10 +211,6 @@ pub struct AssessReport {
     pub cells: u64,
     /// Slices that it keeps.
     pub slices: u64,
-    /// Alerts that it owns by level and status (`firing`, …), those resolved left out.
-    pub alerts: BTreeMap<(Level, &'static str), u64>,
-    /// Open hazards by region code and grade, at every region level.
-    pub open_hazards: BTreeMap<(String, Grade), u64>,
     /// What a limit dropped in this commit, by the limit's name in the settings.
     pub limited: BTreeMap<&'static str, u64>,
     /// Alert transitions of this commit, by status reached.
