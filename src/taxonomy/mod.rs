@@ -1,6 +1,54 @@
 //! What the city is made of, as data: regions, sectors, quantities and limits, hazard clauses, kinds and stages, measures.
+//!
+//! Six files under config/taxonomy/ say it; [`Taxonomy::load`] reads them and tells every mistake at once. What was
+//! written becomes dense indexes here, so that no later part sees a code that is not known. docs/taxonomy.md explains
+//! the files.
+
+mod canonical;
+mod clauses;
+mod codes;
+pub(crate) mod document;
+mod filter;
+mod kinds;
+mod limits;
+mod load;
+mod measures;
+pub(crate) mod problem;
+mod quantities;
+mod region_rows;
+mod regions;
+mod sectors;
+mod stages;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
+
+pub use clauses::{Clause, Clauses};
+pub use kinds::{Kind, Kinds, Stage};
+pub use load::FILES;
+pub use measures::{Fact, FactSource, Measures};
+pub use problem::Problem;
+pub use quantities::{Basis, Limit, Quantities, Quantity, Side};
+pub use regions::{RegionLevel, Regions};
+pub use sectors::Sectors;
+
+/// Everything that the files say, resolved.
+#[derive(Debug)]
+pub struct Taxonomy {
+    /// City, counties, towns.
+    pub regions: Regions,
+    /// Sectors and their parents.
+    pub sectors: Sectors,
+    /// Quantities, units, limits.
+    pub quantities: Quantities,
+    /// Clauses of the criteria for major hazards.
+    pub clauses: Clauses,
+    /// Kinds of items and their stages.
+    pub kinds: Kinds,
+    /// Named counts.
+    pub measures: Measures,
+}
 
 /// Dense index of a region (city, county, town, or `unknown`), valid for one loaded taxonomy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,4 +94,26 @@ pub enum Grade {
     General,
     /// 重大事故隐患.
     Major,
+}
+
+impl Level {
+    /// The word for it on the wire.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Level::Blue => "blue",
+            Level::Yellow => "yellow",
+            Level::Orange => "orange",
+            Level::Red => "red",
+        }
+    }
+}
+
+impl Grade {
+    /// The word for it on the wire.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Grade::General => "general",
+            Grade::Major => "major",
+        }
+    }
 }
