@@ -4,14 +4,26 @@
 //! it; regions, sectors, quantities, kinds and stages are resolved to dense indexes, so that no later part sees an
 //! unknown one.
 
+mod decoder;
+mod envelope;
+mod field;
+mod json;
 mod reject;
+mod rfc3339;
+mod shape;
+mod template;
 mod time;
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod twins;
 
 use std::borrow::Cow;
 
-use crate::log::Input;
 use crate::taxonomy::{ClauseId, Grade, KindId, Level, QuantityId, RegionId, SectorId, StageId};
 
+pub use decoder::{DecodeSettings, Decoder};
 pub use reject::{Reason, Reject};
 pub use time::EventTime;
 
@@ -200,6 +212,3 @@ pub enum Event<'a> {
     /// From `hazard.commands`.
     Command(Box<Command<'a>>),
 }
-
-/// Which input a decoder is reading: it decides which types are welcome.
-pub type Source = Input;
