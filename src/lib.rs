@@ -20,6 +20,7 @@
 pub mod cli;
 pub mod config;
 pub mod event;
+pub mod kafka;
 pub mod log;
 pub mod logging;
 pub mod tally;

@@ -101,6 +101,8 @@ pub type Each<'a> = &'a mut dyn FnMut(&[Record<'_>]);
 
 /// One member of the consumer group with its transactional producer.
 pub enum Log {
+    /// A real Kafka.
+    Kafka(Box<crate::kafka::KafkaLog>),
     /// In memory.
     Memory(memory::MemoryLog),
 }
@@ -109,6 +111,7 @@ impl Log {
     /// How many partitions the topic has; 0 when it does not exist.
     pub fn partitions(&mut self, topic: Topic) -> Result<u32, Failure> {
         match self {
+            Log::Kafka(log) => log.partitions(topic),
             Log::Memory(log) => log.partitions(topic),
         }
     }
@@ -117,6 +120,7 @@ impl Log {
     /// come before any record of the partitions they concern; [`Change::AtEnd`] comes after the records.
     pub fn poll(&mut self, timeout: Duration, max: usize, each: Each<'_>) -> Result<Vec<Change>, Failure> {
         match self {
+            Log::Kafka(log) => log.poll(timeout, max, each),
             Log::Memory(log) => log.poll(timeout, max, each),
         }
     }
@@ -125,6 +129,7 @@ impl Log {
     /// these partitions is open, the answer is [`Verdict::Retry`].
     pub fn committed(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>, Failure> {
         match self {
+            Log::Kafka(log) => log.committed(partitions),
             Log::Memory(log) => log.committed(partitions),
         }
     }
@@ -132,6 +137,7 @@ impl Log {
     /// Begins to read these partitions, besides the others, at these offsets.
     pub fn assign(&mut self, at: &[(TopicPartition, i64)]) -> Result<(), Failure> {
         match self {
+            Log::Kafka(log) => log.assign(at),
             Log::Memory(log) => log.assign(at),
         }
     }
@@ -139,6 +145,7 @@ impl Log {
     /// Gives these partitions up; the others are read on.
     pub fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), Failure> {
         match self {
+            Log::Kafka(log) => log.release(partitions),
             Log::Memory(log) => log.release(partitions),
         }
     }
@@ -146,6 +153,7 @@ impl Log {
     /// Reads these assigned partitions again from these offsets; what was fetched ahead is dropped.
     pub fn rewind(&mut self, to: &[(TopicPartition, i64)]) -> Result<(), Failure> {
         match self {
+            Log::Kafka(log) => log.rewind(to),
             Log::Memory(log) => log.rewind(to),
         }
     }
@@ -153,6 +161,7 @@ impl Log {
     /// Stops reading these assigned partitions for now.
     pub fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), Failure> {
         match self {
+            Log::Kafka(log) => log.pause(partitions),
             Log::Memory(log) => log.pause(partitions),
         }
     }
@@ -160,6 +169,7 @@ impl Log {
     /// Reads these paused partitions again.
     pub fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), Failure> {
         match self {
+            Log::Kafka(log) => log.resume(partitions),
             Log::Memory(log) => log.resume(partitions),
         }
     }
@@ -169,6 +179,7 @@ impl Log {
     /// that was committed with it; [`Log::read`] reaches this end only when every transaction below has been decided.
     pub fn bounds(&mut self, partition: TopicPartition) -> Result<(i64, i64), Failure> {
         match self {
+            Log::Kafka(log) => log.bounds(partition),
             Log::Memory(log) => log.bounds(partition),
         }
     }
@@ -183,6 +194,7 @@ impl Log {
         each: Each<'_>,
     ) -> Result<i64, Failure> {
         match self {
+            Log::Kafka(log) => log.read(partition, from, to, each),
             Log::Memory(log) => log.read(partition, from, to, each),
         }
     }
@@ -190,6 +202,7 @@ impl Log {
     /// Begins a transaction.
     pub fn begin(&mut self) -> Result<(), Failure> {
         match self {
+            Log::Kafka(log) => log.begin(),
             Log::Memory(log) => log.begin(),
         }
     }
@@ -197,6 +210,7 @@ impl Log {
     /// Writes within the transaction. Success means queued: what the broker thinks of it is told by [`Log::commit`].
     pub fn produce(&mut self, output: Output) -> Result<(), Failure> {
         match self {
+            Log::Kafka(log) => log.produce(&output),
             Log::Memory(log) => log.produce(output),
         }
     }
@@ -205,6 +219,7 @@ impl Log {
     /// is at this moment.
     pub fn commit(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<(), Failure> {
         match self {
+            Log::Kafka(log) => log.commit(offsets),
             Log::Memory(log) => log.commit(offsets),
         }
     }
@@ -212,6 +227,7 @@ impl Log {
     /// Aborts the transaction; none open is fine.
     pub fn abort(&mut self) -> Result<(), Failure> {
         match self {
+            Log::Kafka(log) => log.abort(),
             Log::Memory(log) => log.abort(),
         }
     }
@@ -219,6 +235,7 @@ impl Log {
     /// A new producer under the same transactional id: fences the old one and ends its transaction.
     pub fn renew(&mut self) -> Result<(), Failure> {
         match self {
+            Log::Kafka(log) => log.renew(),
             Log::Memory(log) => log.renew(),
         }
     }
@@ -226,6 +243,7 @@ impl Log {
     /// Leaves the group at once, so that the others need not wait for the session to expire.
     pub fn leave(&mut self) -> Result<(), Failure> {
         match self {
+            Log::Kafka(log) => log.leave(),
             Log::Memory(log) => log.leave(),
         }
     }

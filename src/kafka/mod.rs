@@ -1,0 +1,25 @@
+//! The shell around librdkafka: everything of hazstream that speaks to a Kafka broker.
+//!
+//! - [`settings`]: what a person configures, the names of the topics, and what each client is given of it.
+//! - [`log`]: [`KafkaLog`], one worker's member of the group, transactional producer and side reader.
+//! - [`member`] (with [`group`] and [`run`]), [`transaction`], [`reader`]: its three parts, one librdkafka client each.
+//! - [`batch`]: the only file that calls librdkafka's C functions itself.
+//! - [`verdict`]: which error means what to do.
+//! - [`topics`]: `topics create` and `topics check`.
+//! - [`feed`]: a plain fast producer for the generator.
+//!
+//! Nothing here knows what an event, a tally or an alert is.
+
+mod batch;
+mod context;
+mod group;
+mod log;
+mod member;
+mod reader;
+mod run;
+pub mod settings;
+mod transaction;
+mod verdict;
+
+pub use log::KafkaLog;
+pub use settings::KafkaSettings;
