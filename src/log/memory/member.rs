@@ -1,6 +1,7 @@
 //! One process: a group member, its reading positions and its transactional producer.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Broker;
@@ -28,7 +29,7 @@ pub struct MemoryLog {
     pub(super) turn: usize,
     pub(super) producer: Option<Producer>,
     pub(super) transaction: Transaction,
-    pub(super) life: Life,
+    pub(super) lifeline: Lifeline,
     pub(super) scratch: Vec<Stored>,
 }
 
@@ -74,20 +75,49 @@ impl MemoryLog {
             turn: 0,
             producer: None,
             transaction: Transaction::None,
-            life: Life::Alive,
+            lifeline: Lifeline { life: Arc::new(Mutex::new(Life::Alive)) },
             scratch: Vec::new(),
         }
     }
 
+    /// A hold on this process's life, to be kept by whoever decides about it.
+    pub fn lifeline(&self) -> Lifeline {
+        self.lifeline.clone()
+    }
+}
+
+/// Decides when a process dies, from outside.
+#[derive(Clone)]
+pub struct Lifeline {
+    pub(super) life: Arc<Mutex<Life>>,
+}
+
+impl Lifeline {
     /// The process dies at its n-th call from here (1: the next). From then on every call fails with [`Verdict::Stop`]
     /// and does nothing.
-    pub fn die_at(&mut self, calls: u64, moment: Moment) {
-        self.life = Life::Doomed { calls, moment };
+    pub fn die_at(&self, calls: u64, moment: Moment) {
+        *self.lock() = Life::Doomed { calls, moment };
     }
 
     /// Whether the process died.
     pub fn is_dead(&self) -> bool {
-        self.life == Life::Dead
+        *self.lock() == Life::Dead
+    }
+
+    /// Counts a call of a process that is to die: when in it, if this is the one.
+    pub(super) fn count_down(&self) -> Option<Moment> {
+        let mut life = self.lock();
+        let Life::Doomed { calls, moment } = *life else { return None };
+        if calls > 1 {
+            *life = Life::Doomed { calls: calls - 1, moment };
+            return None;
+        }
+        *life = Life::Dead;
+        Some(moment)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Life> {
+        self.life.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -21,7 +21,7 @@ use crate::event::EventTime;
 
 pub use cluster::Layout;
 pub use fault::{Faults, Moment};
-pub use member::MemoryLog;
+pub use member::{Lifeline, MemoryLog};
 pub use partition::{Payload, Stored};
 
 use cluster::Cluster;

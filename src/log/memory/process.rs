@@ -2,7 +2,7 @@
 
 use super::Cluster;
 use super::fault::{Call, Fortune, Moment};
-use super::member::{Life, MemoryLog, Transaction};
+use super::member::{MemoryLog, Transaction};
 use super::partition::Stored;
 use super::transaction::Producer;
 use crate::log::{Change, Each, Failure, Record, TopicPartition, Verdict};
@@ -26,7 +26,7 @@ impl MemoryLog {
         let broker = self.broker.clone();
         let mut cluster = broker.lock();
         let cluster = &mut *cluster;
-        if self.life == Life::Dead {
+        if self.lifeline.is_dead() {
             return Err(killed());
         }
         if let Some(member) = self.member {
@@ -35,7 +35,7 @@ impl MemoryLog {
         }
         cluster.settle();
         let fortune = cluster.faults.fortune(call);
-        if let Some(moment) = self.count_down() {
+        if let Some(moment) = self.lifeline.count_down() {
             match moment {
                 Moment::Before => {}
                 Moment::Between => drop(effect(self, cluster, true)),
@@ -54,17 +54,6 @@ impl MemoryLog {
             self.suffer(failure.verdict);
         }
         result
-    }
-
-    /// Counts a call of a process that is to die: when in it, if this is the one.
-    fn count_down(&mut self) -> Option<Moment> {
-        let Life::Doomed { calls, moment } = self.life else { return None };
-        if calls > 1 {
-            self.life = Life::Doomed { calls: calls - 1, moment };
-            return None;
-        }
-        self.life = Life::Dead;
-        Some(moment)
     }
 
     /// What a failure does to the producer, whatever the caller makes of it.
