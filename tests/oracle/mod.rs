@@ -1,0 +1,245 @@
+//! A naive oracle: what must come out, computed from the messages that went in, read once from start to end.
+//!
+//! Written apart from the product's code, which it must not call: it shares with it the contract (docs/wire.md) and the
+//! taxonomy's files, nothing else. Slow and obvious. It keeps every counted fact and answers each question by looking
+//! through all of them.
+
+#![allow(dead_code)] // each test binary asks other questions
+
+mod accept;
+mod alarm;
+mod city;
+mod hazard;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use accept::Body;
+pub use city::City;
+
+/// One message as it lies in an input topic.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// `sensors`, `inspections`, `items`, `records` or `commands`.
+    pub input: &'static str,
+    pub partition: u32,
+    pub offset: i64,
+    /// Its arrival stamp.
+    pub arrival_ms: i64,
+    pub value: Option<Vec<u8>>,
+}
+
+/// What of the configuration decides about counting.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub dedup_horizon_ms: i64,
+    pub max_future_skew_ms: i64,
+    pub allowed_disorder_ms: i64,
+    /// What is late by more than this is rejected.
+    pub longest_horizon_ms: i64,
+    pub max_event_bytes: usize,
+}
+
+/// So many of a measure at a place and time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fact {
+    pub measure: String,
+    /// As sent: 6, 9 or 12 digits.
+    pub region: String,
+    pub sector: String,
+    pub time_ms: i64,
+    pub source: (&'static str, u32, i64),
+}
+
+/// What became of a partition's messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    pub consumed: u64,
+    pub counted: u64,
+    pub duplicate: u64,
+    pub rejected: u64,
+}
+
+/// Everything the oracle found.
+pub struct Outcome {
+    pub facts: Vec<Fact>,
+    pub ledgers: BTreeMap<(&'static str, u32), Ledger>,
+    /// Where each rejected message stands, and a reason that fits it.
+    pub rejects: BTreeMap<(&'static str, u32, i64), String>,
+    /// The last alarm level of each sensor that has one.
+    pub levels: BTreeMap<String, String>,
+    /// Every first finding of a major hazard, by hazard id.
+    pub major_hazards: BTreeSet<String>,
+    city: City,
+}
+
+/// Reads all messages; those of one partition in the order of their offsets.
+pub fn judge(city: City, settings: &Settings, messages: &[Message]) -> Outcome {
+    let mut by_partition: BTreeMap<(&'static str, u32), Vec<&Message>> = BTreeMap::new();
+    for message in messages {
+        by_partition.entry((message.input, message.partition)).or_default().push(message);
+    }
+    let mut outcome = Outcome {
+        facts: Vec::new(),
+        ledgers: BTreeMap::new(),
+        rejects: BTreeMap::new(),
+        levels: BTreeMap::new(),
+        major_hazards: BTreeSet::new(),
+        city,
+    };
+    for (partition, mut messages) in by_partition {
+        messages.sort_by_key(|message| message.offset);
+        judge_partition(&mut outcome, settings, partition, &messages);
+    }
+    outcome
+}
+
+fn judge_partition(
+    outcome: &mut Outcome,
+    settings: &Settings,
+    partition: (&'static str, u32),
+    messages: &[&Message],
+) {
+    let mut ledger = Ledger::default();
+    let mut heard: Vec<(String, i64)> = Vec::new();
+    let mut now_ms = i64::MIN;
+    let mut watermark_ms = i64::MIN;
+    let mut sensors = alarm::Sensors::default();
+    let mut homes = BTreeMap::new();
+    let mut hazards = hazard::Hazards::default();
+    for message in messages {
+        let at = (message.input, message.partition, message.offset);
+        ledger.consumed += 1;
+        now_ms = now_ms.max(message.arrival_ms);
+        let event = match accept::read(&outcome.city, settings, message) {
+            Ok(event) => event,
+            Err(reason) => {
+                ledger.rejected += 1;
+                outcome.rejects.insert(at, reason);
+                continue;
+            }
+        };
+        let is_known =
+            |(id, arrival): &(String, i64)| *id == event.id && now_ms - arrival < settings.dedup_horizon_ms;
+        if heard.iter().any(is_known) {
+            ledger.duplicate += 1;
+            continue;
+        }
+        let refusal = if event.time_ms > message.arrival_ms + settings.max_future_skew_ms {
+            Some("clock_ahead")
+        } else if watermark_ms != i64::MIN && watermark_ms - event.time_ms > settings.longest_horizon_ms {
+            Some("beyond_horizon")
+        } else {
+            None
+        };
+        if let Some(reason) = refusal {
+            ledger.rejected += 1;
+            outcome.rejects.insert(at, reason.to_owned());
+            continue;
+        }
+        heard.push((event.id.clone(), message.arrival_ms));
+        watermark_ms = watermark_ms.max(event.time_ms.min(message.arrival_ms) - settings.allowed_disorder_ms);
+        ledger.counted += 1;
+        let fact = |measure: String| Fact {
+            measure,
+            region: event.region.clone(),
+            sector: event.sector.clone(),
+            time_ms: event.time_ms,
+            source: at,
+        };
+        match &event.body {
+            Body::Reading(reading) => {
+                outcome.facts.push(fact("readings".to_owned()));
+                let limits = outcome.city.limits(&reading.quantity, &event.sector);
+                homes.insert(reading.sensor_id.clone(), (event.region.clone(), event.sector.clone()));
+                for (level, time_ms) in sensors.hear(limits, reading, event.time_ms) {
+                    outcome.facts.push(Fact { time_ms, ..fact(format!("alarms_{level}")) });
+                }
+            }
+            Body::Inspection { hazards: found } => {
+                outcome.facts.push(fact("inspections".to_owned()));
+                for (hazard, grade) in found {
+                    for measure in hazards.reach(hazard, "found", Some(grade)) {
+                        outcome.facts.push(fact(measure));
+                    }
+                }
+            }
+            Body::Hazard { hazard, status, grade } => {
+                for measure in hazards.reach(hazard, status, grade.as_deref()) {
+                    outcome.facts.push(fact(measure));
+                }
+            }
+            Body::Other => {}
+        }
+    }
+    let (onsets, levels) = sensors.end();
+    for (sensor, (level, time_ms)) in onsets {
+        let (region, sector) = homes[&sensor].clone();
+        let source = (partition.0, partition.1, -1);
+        outcome.facts.push(Fact { measure: format!("alarms_{level}"), region, sector, time_ms, source });
+    }
+    outcome.levels.extend(levels);
+    outcome.major_hazards.extend(hazards.major());
+    outcome.ledgers.insert(partition, ledger);
+}
+
+impl Outcome {
+    /// The counts of a cell over [as_of − size, as_of), by measure; measures without any are absent.
+    pub fn counts(&self, region: &str, sector: &str, size_ms: i64, as_of_ms: i64) -> BTreeMap<String, u64> {
+        let mut counts = BTreeMap::new();
+        for fact in &self.facts {
+            let inside = as_of_ms - size_ms <= fact.time_ms && fact.time_ms < as_of_ms;
+            if inside && self.is_in(fact, region, sector) {
+                *counts.entry(fact.measure.clone()).or_insert(0) += 1;
+            }
+        }
+        counts
+    }
+
+    /// Every cell that any fact belongs to.
+    pub fn cells(&self) -> BTreeSet<(String, String)> {
+        let mut cells = BTreeSet::new();
+        for fact in &self.facts {
+            for region in self.city.ancestors(&fact.region, fact.time_ms) {
+                for sector in self.city.sector_ancestors(&fact.sector) {
+                    cells.insert((region.clone(), sector));
+                }
+            }
+        }
+        cells
+    }
+
+    /// The window ends t, multiples of the slide, at which the cell's count over [t − size, t) is at least `threshold`.
+    pub fn crossings(
+        &self,
+        cell: (&str, &str),
+        measure: &str,
+        (size_ms, slide_ms): (i64, i64),
+        threshold: u64,
+    ) -> BTreeSet<i64> {
+        let (region, sector) = cell;
+        let times: Vec<i64> = self
+            .facts
+            .iter()
+            .filter(|fact| fact.measure == measure && self.is_in(fact, region, sector))
+            .map(|fact| fact.time_ms)
+            .collect();
+        let mut ends = BTreeSet::new();
+        for time in &times {
+            let first = time.div_euclid(slide_ms) * slide_ms + slide_ms;
+            let mut end = first;
+            while end < first + size_ms {
+                let count = times.iter().filter(|time| end - size_ms <= **time && **time < end).count();
+                if count as u64 >= threshold {
+                    ends.insert(end);
+                }
+                end += slide_ms;
+            }
+        }
+        ends
+    }
+
+    fn is_in(&self, fact: &Fact, region: &str, sector: &str) -> bool {
+        self.city.ancestors(&fact.region, fact.time_ms).iter().any(|own| own == region)
+            && self.city.sector_ancestors(&fact.sector).iter().any(|own| own == sector)
+    }
+}
