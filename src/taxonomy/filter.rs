@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-use cel::{Context, Env, Program, Value};
+use cel::{Context, Env, ExecutionError, Program, Value};
 
 use super::document::At;
-use super::measures::{Fact, FactSource};
-use super::problem::{Problems, choose};
-use super::{Grade, Level};
+use super::fact::{Fact, FactSource};
+use super::filter_check::{self, Words};
+use super::problem::Problems;
 use crate::event::Scalar;
 
 /// Shared by every evaluation: building it is the costly part of a context.
@@ -22,8 +22,14 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    /// Compiles `when`; a syntax error, or a name that facts of this source do not have, is a problem.
-    pub fn compile(when: At<&str>, source: FactSource, problems: &mut Problems) -> Option<Self> {
+    /// Compiles `when`. A syntax error, a name that facts of this source do not have, a word that its name never takes,
+    /// and a result that is not true or false are problems.
+    pub fn compile(
+        when: At<&str>,
+        source: FactSource,
+        words: &Words<'_>,
+        problems: &mut Problems,
+    ) -> Option<Self> {
         let program = match Program::compile(when.value) {
             Ok(program) => program,
             Err(errors) => {
@@ -37,21 +43,29 @@ impl Filter {
                 return None;
             }
         };
-        let names = names(source);
-        let mut unknown: Vec<String> = {
-            let references = program.references();
-            references
-                .variables()
-                .into_iter()
-                .filter(|name| !names.contains(name))
-                .map(str::to_owned)
-                .collect()
-        };
-        unknown.sort_unstable();
-        for name in &unknown {
-            problems.add(when.line, name, "unknown name in the filter", choose(name, names.iter().copied()));
+        if !filter_check::check(program.expression(), source, words, when.line, problems) {
+            return None;
         }
-        unknown.is_empty().then(|| Filter { text: when.value.to_owned(), program })
+        let remedy = "write an expression that is true or false for every event";
+        match program.execute(&Self::scope(&Fact::of(source))) {
+            // An attribute is there or not, event by event.
+            Ok(Value::Bool(_)) | Err(ExecutionError::NoSuchKey(_)) => {}
+            Ok(other) => {
+                let message = format!("the filter yields a {}, not true or false", other.type_of());
+                problems.add(when.line, when.value, message, remedy);
+                return None;
+            }
+            Err(error) => {
+                problems.add(
+                    when.line,
+                    when.value,
+                    format!("the filter cannot be evaluated: {error}"),
+                    remedy,
+                );
+                return None;
+            }
+        }
+        Some(Filter { text: when.value.to_owned(), program })
     }
 
     /// The expression as written.
@@ -62,18 +76,9 @@ impl Filter {
     /// What the names mean for one fact.
     pub fn scope<'c>(fact: &Fact<'_>) -> Context<'c, 'c> {
         let mut scope = Context::with_env(Arc::clone(&ENV));
-        let texts = [
-            ("grade", fact.grade.map_or("", Grade::code)),
-            ("stage", fact.stage.unwrap_or("")),
-            ("kind", fact.kind.unwrap_or("")),
-            ("level", fact.level.map_or("", Level::code)),
-            ("quantity", fact.quantity.unwrap_or("")),
-            ("source", fact.inspected_by.unwrap_or("")),
-            ("campaign", fact.campaign.unwrap_or("")),
-        ];
-        for name in names(fact.source) {
-            match texts.iter().find(|(text, _)| text == name) {
-                Some((name, text)) => scope.add_variable_from_value(*name, *text),
+        for name in fact.source.names() {
+            match fact.text(name) {
+                Some(text) => scope.add_variable_from_value(*name, text),
                 None => scope.add_variable_from_value(*name, attributes(fact)),
             }
         }
@@ -87,27 +92,10 @@ impl Filter {
 }
 
 fn attributes(fact: &Fact<'_>) -> HashMap<String, Value> {
-    fact.attributes
-        .iter()
-        .map(|(name, scalar)| {
-            let value = match scalar {
-                Scalar::Text(text) => Value::from(text.as_ref()),
-                Scalar::Number(number) => Value::from(*number),
-                Scalar::Flag(flag) => Value::from(*flag),
-            };
-            (name.to_string(), value)
-        })
-        .collect()
-}
-
-/// The names that a filter over facts of this source may use.
-const fn names(source: FactSource) -> &'static [&'static str] {
-    match source {
-        FactSource::Reading => &[],
-        FactSource::Alarm => &["level"],
-        FactSource::Inspection => &["source", "campaign"],
-        FactSource::Hazard => &["stage", "grade", "attributes"],
-        FactSource::Item => &["kind", "stage", "level", "attributes"],
-        FactSource::Record => &["kind", "attributes"],
-    }
+    let value = |scalar: &Scalar<'_>| match scalar {
+        Scalar::Text(text) => Value::from(text.as_ref()),
+        Scalar::Number(number) => Value::from(*number),
+        Scalar::Flag(flag) => Value::from(*flag),
+    };
+    fact.attributes.iter().map(|(name, scalar)| (name.to_string(), value(scalar))).collect()
 }

@@ -76,7 +76,7 @@ impl Taxonomy {
         let quantities = Quantities::read(names[2], texts[2], sectors.as_ref().ok());
         let clauses = Clauses::read(names[3], texts[3], sectors.as_ref().ok());
         let kinds = Kinds::read(names[4], texts[4]);
-        let measures = Measures::read(names[5], texts[5]);
+        let measures = Measures::read(names[5], texts[5], kinds.as_ref().ok(), quantities.as_ref().ok());
         let mut problems = Vec::new();
         let regions = kept(regions, &mut problems);
         let sectors = kept(sectors, &mut problems);

@@ -1,92 +1,26 @@
 //! Measures: named counts, each over one source of facts, with a filter where not every fact counts.
 
-use std::borrow::Cow;
-
 use super::codes::Codes;
 use super::document::{Fields, Node};
+use super::fact::{Fact, FactSource, QUALITIES};
 use super::filter::Filter;
+use super::filter_check::Words;
+use super::kinds::Kinds;
+use super::limits::LEVELS;
 use super::problem::{Problem, Problems};
-use super::{Grade, Level, MeasureId};
-use crate::event::Scalar;
-
-/// What a measure counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum FactSource {
-    /// An accepted reading.
-    Reading,
-    /// A sensor that reached a level: one onset.
-    Alarm,
-    /// An inspection.
-    Inspection,
-    /// A hazard that reached a stage.
-    Hazard,
-    /// An item that reached a stage.
-    Item,
-    /// A record.
-    Record,
-}
-
-impl FactSource {
-    /// The word for it in the file.
-    pub const fn code(self) -> &'static str {
-        match self {
-            FactSource::Reading => "reading",
-            FactSource::Alarm => "alarm",
-            FactSource::Inspection => "inspection",
-            FactSource::Hazard => "hazard",
-            FactSource::Item => "item",
-            FactSource::Record => "record",
-        }
-    }
-}
-
-/// Something that may count. Absent texts are empty in filters.
-#[derive(Clone, Copy, Debug)]
-pub struct Fact<'a> {
-    /// What it is.
-    pub source: FactSource,
-    /// A hazard's grade.
-    pub grade: Option<Grade>,
-    /// The stage reached by a hazard or an item.
-    pub stage: Option<&'a str>,
-    /// The kind of an item or record.
-    pub kind: Option<&'a str>,
-    /// The level of an alarm or an item.
-    pub level: Option<Level>,
-    /// The quantity of a reading or an alarm.
-    pub quantity: Option<&'a str>,
-    /// Who inspected.
-    pub inspected_by: Option<&'a str>,
-    /// The campaign of an inspection.
-    pub campaign: Option<&'a str>,
-    /// The attributes of an item, hazard or record.
-    pub attributes: &'a [(Cow<'a, str>, Scalar<'a>)],
-}
-
-impl Fact<'_> {
-    /// A fact of which nothing is known but its source.
-    pub const fn of(source: FactSource) -> Self {
-        Fact {
-            source,
-            grade: None,
-            stage: None,
-            kind: None,
-            level: None,
-            quantity: None,
-            inspected_by: None,
-            campaign: None,
-            attributes: &[],
-        }
-    }
-}
+use super::quantities::Quantities;
+use super::{Level, MeasureId, QuantityId};
+use crate::event::Quality;
 
 /// Every measure.
 #[derive(Debug)]
 pub struct Measures {
     list: Vec<Measure>,
     codes: Codes,
-    readings: Vec<MeasureId>,
-    alarms: [Vec<MeasureId>; 4],
+    /// By quantity × quality: what every reading would otherwise have to ask the filters.
+    readings: Vec<Vec<MeasureId>>,
+    /// By quantity × level.
+    alarms: Vec<Vec<MeasureId>>,
 }
 
 #[derive(Debug)]
@@ -110,15 +44,6 @@ pub const FIXED: [&str; 10] = [
     "alarms_yellow",
     "alarms_orange",
     "alarms_red",
-];
-
-const SOURCES: [(&str, FactSource); 6] = [
-    ("reading", FactSource::Reading),
-    ("alarm", FactSource::Alarm),
-    ("inspection", FactSource::Inspection),
-    ("hazard", FactSource::Hazard),
-    ("item", FactSource::Item),
-    ("record", FactSource::Record),
 ];
 
 impl Measures {
@@ -157,14 +82,14 @@ impl Measures {
         (0..self.list.len() as u16).map(MeasureId)
     }
 
-    /// The measures that every reading counts for.
-    pub fn readings(&self) -> &[MeasureId] {
-        &self.readings
+    /// The measures that a reading counts for: all that a filter over readings can ask is known beforehand.
+    pub fn reading(&self, quantity: QuantityId, quality: Quality) -> &[MeasureId] {
+        &self.readings[usize::from(quantity.0) * QUALITIES.len() + quality as usize]
     }
 
-    /// The measures that every onset of this level counts for.
-    pub fn alarm(&self, level: Level) -> &[MeasureId] {
-        &self.alarms[level as usize]
+    /// The measures that an onset counts for.
+    pub fn alarm(&self, quantity: QuantityId, level: Level) -> &[MeasureId] {
+        &self.alarms[usize::from(quantity.0) * LEVELS.len() + level as usize]
     }
 
     /// The measures that a fact counts for, in the order of the file.
@@ -186,20 +111,23 @@ impl Measures {
         &self.list[usize::from(id.0)]
     }
 
-    /// Reads and checks the whole file; every mistake is told at once.
-    pub(super) fn read(file: &str, text: &str) -> Result<Self, Vec<Problem>> {
+    /// Reads and checks the whole file; every mistake is told at once. Where `kinds` or `quantities` are `None` (their
+    /// files have mistakes of their own) the words of filters are not checked against them.
+    pub(super) fn read(
+        file: &str,
+        text: &str,
+        kinds: Option<&Kinds>,
+        quantities: Option<&Quantities>,
+    ) -> Result<Self, Vec<Problem>> {
         let mut problems = Problems::of(file);
-        let mut all = Measures {
-            list: Vec::new(),
-            codes: Codes::default(),
-            readings: Vec::new(),
-            alarms: [const { Vec::new() }; 4],
-        };
+        let words = Words { kinds, quantities };
+        let mut all =
+            Measures { list: Vec::new(), codes: Codes::default(), readings: Vec::new(), alarms: Vec::new() };
         let node = Node::read(text, &mut problems);
         let top = node.as_ref().and_then(|node| Fields::of(node, &["measures"], &mut problems));
         let entries = top.as_ref().map_or(&[][..], |top| top.required_list("measures", &mut problems));
         for entry in entries {
-            all.read_one(entry, &mut problems);
+            all.read_one(entry, &words, &mut problems);
         }
         for fixed in FIXED.iter().skip(entries.len()).filter(|_| top.is_some()) {
             problems.add(
@@ -212,22 +140,38 @@ impl Measures {
         if !problems.is_empty() {
             return Err(problems.into_vec());
         }
-        all.readings = all.matching(&Fact::of(FactSource::Reading));
-        for level in [Level::Blue, Level::Yellow, Level::Orange, Level::Red] {
-            all.alarms[level as usize] =
-                all.matching(&Fact { level: Some(level), ..Fact::of(FactSource::Alarm) });
+        if let Some(quantities) = quantities {
+            all.count_beforehand(quantities);
         }
         Ok(all)
     }
 
-    fn read_one(&mut self, entry: &Node, problems: &mut Problems) {
+    fn count_beforehand(&mut self, quantities: &Quantities) {
+        for quantity in quantities.known() {
+            for (_, quality) in QUALITIES {
+                let fact = Fact {
+                    quantity: Some(quantity),
+                    quality: Some(quality),
+                    ..Fact::of(FactSource::Reading)
+                };
+                self.readings.push(self.matching(&fact));
+            }
+            for (_, level) in LEVELS {
+                let fact =
+                    Fact { quantity: Some(quantity), level: Some(level), ..Fact::of(FactSource::Alarm) };
+                self.alarms.push(self.matching(&fact));
+            }
+        }
+    }
+
+    fn read_one(&mut self, entry: &Node, words: &Words<'_>, problems: &mut Problems) {
         let Some(fields) = Fields::of(entry, &["code", "zh", "en", "from", "when"], problems) else { return };
         let code = fields.required_code("code", problems);
         let name_zh = fields.required_text("zh", problems);
         let name_en = fields.required_text("en", problems);
-        let source = fields.required_word("from", &SOURCES, problems);
+        let source = fields.required_word("from", &FactSource::WORDS, problems);
         let when = fields.text("when", problems);
-        let filter = when.and_then(|when| Filter::compile(when, source?, problems));
+        let filter = when.and_then(|when| Filter::compile(when, source?, words, problems));
         let Some(code) = code else { return };
         if let Some(expected) = FIXED.get(self.list.len()).filter(|expected| **expected != code.value) {
             let message = format!("the measure in this place is `{expected}`");
