@@ -17,6 +17,7 @@
 //!
 //! The pure parts know no clock, thread, socket, file, log line or metric: values in, values out.
 
+pub mod city;
 pub mod cli;
 pub mod config;
 pub mod event;
