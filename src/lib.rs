@@ -24,6 +24,8 @@ pub mod event;
 pub mod kafka;
 pub mod log;
 pub mod logging;
+pub mod metrics;
 pub mod tally;
 pub mod taxonomy;
+pub mod view;
 pub mod worker;
