@@ -1,0 +1,3 @@
+//! What integration tests share: a real Kafka, and the real binary.
+
+pub mod broker;
