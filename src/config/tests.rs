@@ -1,3 +1,5 @@
+//! Settings as data: what is written, and what it means or which mistakes are named.
+
 use super::*;
 
 fn resolve(yaml: &str, environment: &[(&str, &str)]) -> Result<Settings, Vec<Problem>> {
