@@ -6,6 +6,7 @@ pub mod clock;
 pub mod demo;
 pub mod exit;
 pub mod generate;
+pub mod import;
 pub mod print;
 pub mod run;
 pub mod stopping;
@@ -74,6 +75,8 @@ enum Command {
     Generate(generate::Args),
     /// Drive the same tasks from a file of events and print the alerts with dates
     Backtest(backtest::Args),
+    /// Turn a real record into events that backtest reads
+    Import(import::Args),
 }
 
 const ABOUT: &str =
@@ -126,6 +129,7 @@ impl Cli {
             Command::Topics(args) => topics::run(&args, &self.context),
             Command::Generate(args) => generate::run(&args, &self.context),
             Command::Backtest(args) => backtest::run(&args, &self.context),
+            Command::Import(args) => import::run(&args, &self.context),
         }
     }
 }
@@ -155,7 +159,7 @@ mod tests {
     #[test]
     fn help_names_every_command_and_exit_code() {
         let help = command().render_long_help().to_string();
-        for name in ["run", "demo", "check", "topics", "generate", "backtest", "HAZSTREAM_CONFIG"] {
+        for name in ["run", "demo", "check", "topics", "generate", "backtest", "import", "HAZSTREAM_CONFIG"] {
             assert!(help.contains(name), "{name}");
         }
         for (exit, meaning) in Exit::ALL {
