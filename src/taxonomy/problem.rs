@@ -61,6 +61,11 @@ impl Problems {
         });
     }
 
+    /// How many so far.
+    pub fn len(&self) -> usize {
+        self.found.len()
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()

@@ -54,48 +54,44 @@ pub(super) fn read(file: &str, text: &str) -> Result<Regions, Vec<Problem>> {
     Ok(Regions::new(resolve(&rows, &by_code)))
 }
 
+/// Line by line, because the CSV reader's own line numbers run behind after blank lines and comments.
 fn records(text: &str, problems: &mut Problems) -> Vec<(u32, BTreeMap<String, String>)> {
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .comment(Some(b'#'))
-        .from_reader(text.as_bytes());
     let mut header: Option<Vec<String>> = None;
     let mut records = Vec::new();
-    for record in reader.records() {
-        let record = match record {
-            Ok(record) => record,
-            Err(error) => {
-                let line = error.position().map_or(0, |at| at.line() as u32);
-                problems.add(line, "", format!("not valid CSV: {error}"), "mend the quotes at this line");
-                continue;
-            }
-        };
-        let line = record.position().map_or(0, |at| at.line() as u32);
+    let lines = (1..).zip(text.lines().map(str::trim));
+    for (line, text) in lines.filter(|(_, text)| !text.is_empty() && !text.starts_with('#')) {
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .trim(csv::Trim::All)
+            .buffer_capacity(text.len())
+            .from_reader(text.as_bytes());
+        let fields: Vec<String> = reader
+            .records()
+            .flatten()
+            .next()
+            .map(|record| record.iter().map(str::to_owned).collect())
+            .unwrap_or_default();
         let Some(columns) = &header else {
-            header = Some(check_header(line, &record, problems));
+            header = Some(check_header(line, fields, problems));
+            if !problems.is_empty() {
+                break; // Every row would only repeat what is wrong with the header.
+            }
             continue;
         };
-        if record.len() != columns.len() {
-            let message = format!("{} fields where the header has {}", record.len(), columns.len());
-            problems.add(
-                line,
-                record.iter().next().unwrap_or(""),
-                message,
-                "write every comma; leave the field empty",
-            );
+        if fields.len() != columns.len() {
+            let message = format!("{} fields where the header has {}", fields.len(), columns.len());
+            let remedy = "write every comma, leaving the field empty, and close every quote";
+            problems.add(line, fields.first().map_or("", String::as_str), message, remedy);
             continue;
         }
-        let fields = columns.iter().cloned().zip(record.iter().map(str::to_owned)).collect();
-        records.push((line, fields));
+        records.push((line, columns.iter().cloned().zip(fields).collect()));
     }
     records
 }
 
-fn check_header(line: u32, record: &csv::StringRecord, problems: &mut Problems) -> Vec<String> {
-    let columns: Vec<String> =
-        record.iter().map(|name| name.trim_start_matches('\u{feff}').to_owned()).collect();
+fn check_header(line: u32, mut columns: Vec<String>, problems: &mut Problems) -> Vec<String> {
+    // Spreadsheets put a byte order mark before the first name.
+    columns.iter_mut().for_each(|name| *name = name.trim_start_matches('\u{feff}').to_owned());
     for name in &columns {
         if !COLUMNS.contains(&name.as_str()) {
             problems.add(line, name, "unknown column", choose(name, COLUMNS));

@@ -80,6 +80,7 @@ struct Written<'n> {
 }
 
 fn read_stages(kind: &Fields<'_>, is_hazard: bool, problems: &mut Problems) -> Vec<Stage> {
+    let before = problems.len();
     let mut codes = Codes::default();
     let mut written: Vec<Written<'_>> = Vec::new();
     for entry in kind.required_list("stages", problems) {
@@ -114,7 +115,10 @@ fn read_stages(kind: &Fields<'_>, is_hazard: bool, problems: &mut Problems) -> V
     for (one, (after, after_major)) in written.iter_mut().zip(masks) {
         (one.stage.after, one.stage.after_major) = (after, after_major);
     }
-    check_reachable(kind.line, &written, problems);
+    // A misread stage would make others look cut off.
+    if problems.len() == before {
+        check_reachable(kind.line, &written, problems);
+    }
     written.into_iter().map(|one| one.stage).collect()
 }
 
