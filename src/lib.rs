@@ -17,6 +17,7 @@
 //!
 //! The pure parts know no clock, thread, socket, file, log line or metric: values in, values out.
 
+pub mod assess;
 pub mod city;
 pub mod cli;
 pub mod config;
@@ -28,4 +29,5 @@ pub mod metrics;
 pub mod tally;
 pub mod taxonomy;
 pub mod view;
+pub mod warn;
 pub mod worker;

@@ -25,7 +25,7 @@ use crate::taxonomy::{ClauseId, Grade, KindId, Level, QuantityId, RegionId, Sect
 
 pub use decoder::{DecodeSettings, Decoder};
 pub use reject::{Reason, Reject};
-pub use time::EventTime;
+pub use time::{EventTime, wire_time};
 
 /// What every event of an input has.
 #[derive(Clone, Debug, PartialEq)]

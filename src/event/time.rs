@@ -34,3 +34,54 @@ impl EventTime {
         EventTime { ms: self.ms.div_euclid(slide_ms).saturating_mul(slide_ms) }
     }
 }
+
+/// For serde's `with`: RFC 3339 in UTC, as on the wire (`2026-11-23T02:16:00Z`).
+pub mod wire_time {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::EventTime;
+
+    /// Writes a moment as text.
+    pub fn serialize<S: Serializer>(time: &EventTime, out: S) -> Result<S::Ok, S::Error> {
+        out.collect_str(time)
+    }
+
+    /// Reads a moment from text.
+    pub fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<EventTime, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(input)?;
+        let time: jiff::Timestamp = text.parse().map_err(serde::de::Error::custom)?;
+        Ok(EventTime::from_ms(time.as_millisecond()))
+    }
+
+    /// The same for a moment that may be absent (`null`).
+    pub mod option {
+        use serde::{Deserialize, Deserializer, Serializer};
+
+        use super::EventTime;
+
+        #[derive(Deserialize)]
+        struct Text(#[serde(with = "super")] EventTime);
+
+        /// Writes a moment as text, or null.
+        pub fn serialize<S: Serializer>(time: &Option<EventTime>, out: S) -> Result<S::Ok, S::Error> {
+            match time {
+                Some(time) => out.collect_str(time),
+                None => out.serialize_none(),
+            }
+        }
+
+        /// Reads a moment from text or null.
+        pub fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<EventTime>, D::Error> {
+            Ok(Option::<Text>::deserialize(input)?.map(|text| text.0))
+        }
+    }
+}
+
+impl std::fmt::Display for EventTime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.ms) {
+            Ok(time) => write!(f, "{time}"),
+            Err(_) => write!(f, "{} ms", self.ms),
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! The assess task (分析研判): one per tallies partition. It adds tallies into slices, slides the windows, evaluates the
+//! rules and drives alerts. Depends on tally, taxonomy, warn.
+//!
+//! **Invariant:** a pure function of its input log. Time, clocks, officers' commands and the existence of input
+//! partitions all arrive in tallies; nothing here reads another clock. Rules are evaluated after each tally, not per
+//! commit, so an abort changes nothing.
+
+mod cell;
+mod cells;
+mod clock;
+mod command;
+mod count;
+mod draft;
+mod emit;
+mod judge;
+mod rule;
+mod series;
+mod state;
+mod subject;
+#[cfg(test)]
+mod tests;
+mod window;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::event::EventTime;
+use crate::log::{Input, Output, Topic};
+use crate::tally::{Cell, Signal, Subject, Tally, What};
+use crate::taxonomy::{Grade, Taxonomy};
+use crate::warn::{Alert, Book, Evidence};
+
+use cells::Cells;
+use clock::EventClock;
+use count::ActiveWatch;
+use emit::Emission;
+use judge::Judge;
+
+pub use draft::level_code;
+pub use emit::Emit;
+pub use rule::{Cells as CellSet, Condition, EventKind, Place, Rule, Silent};
+pub use window::{WindowSpec, Windows};
+
+/// What assess tasks are told by the configuration.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The windows.
+    pub windows: Windows,
+    /// The rules.
+    pub rules: Vec<Rule>,
+    /// Which window topics are written.
+    pub emit: Emit,
+    /// A cell's window is written at most once in this time, in milliseconds of the log's clock.
+    pub emit_every_ms: i64,
+    /// Below this share of its expected sensors a cell is unknown.
+    pub coverage_min: f64,
+    /// The name of the commands topic, for dead letters.
+    pub commands_topic: String,
+}
+
+/// The assess task of one tallies partition.
+#[derive(Clone, Debug)]
+pub struct AssessTask {
+    partition: u32,
+    taxonomy: Arc<Taxonomy>,
+    settings: Arc<Settings>,
+    clock: EventClock,
+    next_offset: i64,
+    cells: Cells,
+    active: BTreeSet<ActiveWatch>,
+    book: Book,
+    emission: Emission,
+    /// Sensors heard and expected behind each gateway, by the input partition that says so.
+    gateways: BTreeMap<String, BTreeMap<(Input, u32), (u32, u32)>>,
+    /// Hazards not yet closed.
+    open_hazards: BTreeMap<String, (String, Grade)>,
+    /// Keys of gateways, hazards and cells' coverage whose stored form must be written.
+    changed: BTreeSet<state::Key>,
+    /// Whether the task's own record must be written: it always is by the first commit.
+    clock_changed: bool,
+    has_state: bool,
+}
+
+impl AssessTask {
+    /// A task that has read nothing; its next offset is 0 until it is restored.
+    pub fn new(partition: u32, taxonomy: Arc<Taxonomy>, settings: Arc<Settings>) -> Self {
+        let measures = taxonomy.measures.iter().map(|id| taxonomy.measures.code(id).to_owned()).collect();
+        AssessTask {
+            partition,
+            cells: Cells::new(settings.windows.clone(), measures),
+            taxonomy,
+            settings,
+            clock: EventClock::default(),
+            next_offset: 0,
+            active: BTreeSet::new(),
+            book: Book::default(),
+            emission: Emission::default(),
+            gateways: BTreeMap::new(),
+            open_hazards: BTreeMap::new(),
+            changed: BTreeSet::new(),
+            clock_changed: true,
+            has_state: false,
+        }
+    }
+
+    /// The tallies partition.
+    pub fn partition(&self) -> u32 {
+        self.partition
+    }
+
+    /// A first start at `offset`.
+    pub fn start_at(&mut self, offset: i64) {
+        self.next_offset = offset;
+    }
+
+    /// The tallies offset that the restored state reflects; `None` when there was none.
+    pub fn reflected(&self) -> Option<i64> {
+        self.has_state.then_some(self.next_offset)
+    }
+
+    /// The next tallies offset that it wants.
+    pub fn next_offset(&self) -> i64 {
+        self.next_offset
+    }
+
+    /// Applies the tally at `offset`, and writes what follows from it.
+    pub fn apply(&mut self, tally: &Tally, offset: i64, out: &mut Vec<Output>) {
+        self.next_offset = offset + 1;
+        self.clock_changed = true;
+        // Counts are judged by the event clock as it was when they were written: what this tally brings cannot be late
+        // by what this tally says of time.
+        let before = self.clock.event_clock;
+        self.clock.hear(tally);
+        let entered = if self.clock.started() { self.cells.slide(self.clock.frontier) } else { Vec::new() };
+        let settings = Arc::clone(&self.settings);
+        let taxonomy = Arc::clone(&self.taxonomy);
+        let mut judge = Judge {
+            rules: &settings.rules,
+            taxonomy: &taxonomy,
+            book: &mut self.book,
+            active: &mut self.active,
+            out,
+            evidence: Evidence {
+                input: Some(tally.input),
+                partition: Some(tally.partition),
+                offsets: Some(tally.offsets),
+                enterprise_id: None,
+            },
+            clock: self.clock.clock,
+            event_clock: self.clock.event_clock,
+            commands_topic: &settings.commands_topic,
+            coverage_min: settings.coverage_min,
+        };
+        for entered in &entered {
+            judge.entered(&mut self.cells, entered);
+        }
+        let corrections = add_counts(&mut judge, &mut self.cells, tally, before, settings.emit.closes());
+        let cells = add_coverage(&mut judge, &mut self.cells, tally);
+        self.changed.extend(cells.into_iter().map(state::Key::Coverage));
+        for signal in &tally.signals {
+            if let What::Gateway { heard, expected } = signal.what {
+                let (heard, expected) =
+                    hear_gateway(&mut self.gateways, &mut self.changed, tally, signal, (heard, expected));
+                judge.gateway(signal, heard, expected);
+            }
+            follow_hazard(&mut self.open_hazards, &mut self.changed, signal);
+            judge.signal(signal);
+        }
+        self.pass_time(before, corrections, out);
+    }
+
+    /// What follows from the event clock's passing: falls, expiries, closes, forgetting, and what is due to be written.
+    fn pass_time(&mut self, before: EventTime, corrections: Vec<(u32, u16, i64)>, out: &mut Vec<Output>) {
+        let settings = Arc::clone(&self.settings);
+        let taxonomy = Arc::clone(&self.taxonomy);
+        let event_clock = self.clock.event_clock;
+        let judged_before = self.cells.judged.clone();
+        if event_clock > EventTime::MIN {
+            for w in 0..judged_before.len() {
+                let grid = &self.cells.windows.grids[self.cells.windows.grid_of[w]];
+                self.cells.judged[w] = self.cells.judged[w].max(grid.index(event_clock));
+            }
+        }
+        let mut judge = Judge {
+            rules: &settings.rules,
+            taxonomy: &taxonomy,
+            book: &mut self.book,
+            active: &mut self.active,
+            out,
+            evidence: Evidence::default(),
+            clock: self.clock.clock,
+            event_clock,
+            commands_topic: &settings.commands_topic,
+            coverage_min: settings.coverage_min,
+        };
+        for active in judge.active.iter().copied().collect::<Vec<_>>() {
+            judge.fall_back(&mut self.cells, active, &judged_before);
+        }
+        self.book.expire(event_clock, self.clock.clock, out);
+        if settings.emit.closes() {
+            self.close_windows(&judged_before, &corrections, out);
+        }
+        if settings.emit.latest() {
+            let now = (self.clock.clock, event_clock);
+            self.emission.round(&mut self.cells, now, settings.emit_every_ms, out);
+        } else {
+            self.cells.changed.clear();
+        }
+        if event_clock > before {
+            self.cells.prune(event_clock);
+        }
+    }
+
+    fn close_windows(&self, judged_before: &[i64], corrections: &[(u32, u16, i64)], out: &mut Vec<Output>) {
+        let event_clock = self.clock.event_clock;
+        for &(cell, window, end) in corrections {
+            out.push(emit::record(&self.cells, Topic::WindowCloses, (cell, window, end), event_clock, true));
+        }
+        for (window, &before) in judged_before.iter().enumerate() {
+            let judged = self.cells.judged[window];
+            if judged <= before {
+                continue;
+            }
+            for (_, cell) in self.cells.iter() {
+                let first = (before.saturating_add(1)).max(self.cells.oldest_end(window));
+                for end in emit::closing_ends(&self.cells, cell, window, (first, judged)) {
+                    let at = (cell, window as u16, end);
+                    out.push(emit::record(&self.cells, Topic::WindowCloses, at, event_clock, false));
+                }
+            }
+        }
+    }
+
+    /// Every alert that it keeps, resolved ones too.
+    pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
+        self.book.alerts()
+    }
+
+    /// The event clock: the minimum over all input partitions.
+    pub fn event_clock(&self) -> EventTime {
+        self.clock.event_clock
+    }
+
+    /// The input partition that holds the event clock back.
+    pub fn held_by(&self) -> Option<(Input, u32)> {
+        self.clock.holding().map(|(input, _)| input)
+    }
+
+    /// Open hazards by region code and grade, at the region level of the cells.
+    pub fn open_hazards(&self) -> BTreeMap<(String, Grade), u64> {
+        let mut open = BTreeMap::new();
+        for (region, grade) in self.open_hazards.values() {
+            *open.entry((region.clone(), *grade)).or_insert(0) += 1;
+        }
+        open
+    }
+
+    /// How many cells and slices it keeps, and what came later than a horizon.
+    pub fn sizes(&self) -> (u64, u64, u64) {
+        (self.cells.iter().count() as u64, self.cells.slices(), self.cells.too_late)
+    }
+}
+
+/// Adds a tally's counts and judges the window ends that they touch. Returns the closed window ends that changed.
+fn add_counts(
+    judge: &mut Judge<'_>,
+    cells: &mut Cells,
+    tally: &Tally,
+    before: EventTime,
+    closes: bool,
+) -> Vec<(u32, u16, i64)> {
+    let mut corrections = BTreeSet::new();
+    let finest_ms = cells.windows.finest_slice_ms();
+    let places: Vec<u32> = tally.cells.iter().map(|cell| cells.intern(cell)).collect();
+    let measures: Vec<usize> = tally.measures.iter().map(|name| cells.measure(name)).collect();
+    for count in &tally.counts {
+        let at = (places[usize::from(count.cell)], measures[usize::from(count.measure)]);
+        let taken = cells.add(at, count.slice, (finest_ms, count.count), before, judge.rules);
+        judge.added(cells, at, count.slice, u64::from(count.count), &taken);
+        if closes {
+            corrections.extend(cells.closed_ends(at.0, count.slice, &taken));
+        }
+    }
+    corrections.into_iter().collect()
+}
+
+/// Takes in a tally's coverage; returns the cells concerned.
+fn add_coverage(judge: &mut Judge<'_>, cells: &mut Cells, tally: &Tally) -> Vec<Cell> {
+    let mut touched = Vec::new();
+    for coverage in &tally.coverage {
+        let key = &tally.cells[usize::from(coverage.cell)];
+        let cell = cells.intern(key);
+        cells.set_coverage(cell, (tally.input, tally.partition), (coverage.heard, coverage.expected));
+        judge.coverage(cells, cell);
+        touched.push(key.clone());
+    }
+    touched
+}
+
+/// Takes in what one input partition says of a gateway; returns the sum over all.
+fn hear_gateway(
+    gateways: &mut BTreeMap<String, BTreeMap<(Input, u32), (u32, u32)>>,
+    changed: &mut BTreeSet<state::Key>,
+    tally: &Tally,
+    signal: &Signal,
+    said: (u32, u32),
+) -> (u32, u32) {
+    let Subject::Gateway(id) = &signal.subject else { return said };
+    let parts = gateways.entry(id.clone()).or_default();
+    parts.insert((tally.input, tally.partition), said);
+    changed.insert(state::Key::Gateway(id.clone()));
+    parts.values().fold((0, 0), |sum, part| (sum.0 + part.0, sum.1 + part.1))
+}
+
+/// Keeps the set of open hazards.
+fn follow_hazard(
+    open: &mut BTreeMap<String, (String, Grade)>,
+    changed: &mut BTreeSet<state::Key>,
+    signal: &Signal,
+) {
+    let (Subject::Hazard(id), What::Stage { grade, terminal, .. }) = (&signal.subject, &signal.what) else {
+        return;
+    };
+    if *terminal {
+        open.remove(id);
+    } else {
+        let grade = grade.or(open.get(id).map(|known| known.1)).unwrap_or(Grade::General);
+        open.insert(id.clone(), (signal.region.clone(), grade));
+    }
+    changed.insert(state::Key::Hazard(id.clone()));
+}

@@ -1,0 +1,195 @@
+//! The assess task's records in `hazard.state`: written when something changed, read back at a restore.
+//!
+//! Keys: `assess-<partition>|<kind>|<id>`. A slice's record holds one slice of one cell on one grid, never a whole cell.
+//! Every value begins with a format version.
+
+use serde::{Deserialize, Serialize};
+
+use super::clock::EventClock;
+use super::{AssessTask, Condition};
+use crate::event::EventTime;
+use crate::log::{Input, Output, Topic};
+use crate::tally::{Cell, StateError, Subject};
+use crate::taxonomy::Grade;
+use crate::warn::{Status, alert_id};
+
+/// The version of every value here.
+const VERSION: u8 = 1;
+
+/// What has a record of its own beside slices and alerts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    /// A cell's coverage.
+    Coverage(Cell),
+    /// A gateway.
+    Gateway(String),
+    /// An open hazard.
+    Hazard(String),
+}
+
+/// The record of the task as a whole.
+#[derive(Serialize, Deserialize)]
+struct TaskRecord {
+    next_offset: i64,
+    clock: EventClock,
+}
+
+/// Parts of a sum, by input partition.
+type Parts = Vec<((Input, u32), (u32, u32))>;
+
+impl AssessTask {
+    /// The first part of this task's keys.
+    pub fn state_name(partition: u32) -> String {
+        format!("assess-{partition}")
+    }
+
+    /// Writes what changed since the last call.
+    pub fn flush(&mut self, out: &mut Vec<Output>) {
+        for (cell, grid, index) in std::mem::take(&mut self.cells.dirty) {
+            let key = self.cells.key(cell);
+            let width = &self.cells.windows.grids[usize::from(grid)];
+            let id = format!("{}-{}|{}|{}|{index}", width.slide_ms, width.horizon_ms, key.region, key.sector);
+            let counts: Vec<(&str, u32)> = self.cells.slice(cell, grid, index);
+            let value = (!counts.is_empty()).then(|| encode(&counts));
+            self.write("slice", &id, value, out);
+        }
+        for (id, stored) in self.book.take_changed() {
+            let value = [&[VERSION], stored.as_slice()].concat();
+            self.write("alert", &id, Some(value), out);
+        }
+        for key in std::mem::take(&mut self.changed) {
+            match key {
+                Key::Coverage(cell) => {
+                    let coverage = self.cells.coverage(&cell);
+                    let parts: Parts = coverage.filter(|(_, part)| part.1 > 0).collect();
+                    let value = (!parts.is_empty()).then(|| encode(&parts));
+                    self.write("coverage", &format!("{}|{}", cell.region, cell.sector), value, out);
+                }
+                Key::Gateway(id) => {
+                    let parts: Parts = self.gateways[&id].iter().map(|(&from, &part)| (from, part)).collect();
+                    self.write("gateway", &id, Some(encode(&parts)), out);
+                }
+                Key::Hazard(id) => {
+                    let value = self.open_hazards.get(&id).map(encode);
+                    self.write("hazard", &id, value, out);
+                }
+            }
+        }
+        if std::mem::take(&mut self.clock_changed) {
+            let record = TaskRecord { next_offset: self.next_offset, clock: self.clock.clone() };
+            self.write("task", "", Some(encode(&record)), out);
+        }
+    }
+
+    /// Takes one record of this task back; `None` is a tombstone.
+    pub fn restore(&mut self, kind: &str, id: &str, value: Option<&[u8]>) -> Result<(), StateError> {
+        let Some(value) = value else { return Ok(()) };
+        let body = match value.split_first() {
+            Some((&VERSION, body)) => body,
+            Some((&version, _)) if version > VERSION => return Err(StateError::Newer { version }),
+            _ => return Err(StateError::Damaged { what: format!("assess {kind} {id}") }),
+        };
+        let damaged = || StateError::Damaged { what: format!("assess {kind} {id}") };
+        match kind {
+            "task" => {
+                let record: TaskRecord = postcard::from_bytes(body).map_err(|_| damaged())?;
+                self.next_offset = record.next_offset;
+                self.clock = record.clock;
+                self.clock_changed = false;
+                self.has_state = true;
+            }
+            "slice" => self.restore_slice(id, body).ok_or_else(damaged)?,
+            "alert" => self.book.restore(body).map_err(|_| damaged())?,
+            "coverage" => {
+                let (region, sector) = id.split_once('|').ok_or_else(damaged)?;
+                let parts: Parts = postcard::from_bytes(body).map_err(|_| damaged())?;
+                let cell = self.cells.intern(&Cell { region: region.into(), sector: sector.into() });
+                for (from, part) in parts {
+                    self.cells.set_coverage(cell, from, part);
+                }
+            }
+            "gateway" => {
+                let parts: Parts = postcard::from_bytes(body).map_err(|_| damaged())?;
+                self.gateways.insert(id.to_owned(), parts.into_iter().collect());
+            }
+            "hazard" => {
+                let hazard: (String, Grade) = postcard::from_bytes(body).map_err(|_| damaged())?;
+                self.open_hazards.insert(id.to_owned(), hazard);
+            }
+            _ => return Err(damaged()),
+        }
+        Ok(())
+    }
+
+    fn restore_slice(&mut self, id: &str, body: &[u8]) -> Option<()> {
+        let mut parts = id.split('|');
+        let (slide, horizon) = parts.next()?.split_once('-')?;
+        let (slide_ms, horizon_ms): (i64, i64) = (slide.parse().ok()?, horizon.parse().ok()?);
+        let cell = Cell { region: parts.next()?.to_owned(), sector: parts.next()?.to_owned() };
+        let index: i64 = parts.next()?.parse().ok()?;
+        let counts: Vec<(&str, u32)> = postcard::from_bytes(body).ok()?;
+        let grids = &self.cells.windows.grids;
+        // Slices of windows that are no longer configured are left behind.
+        let Some(grid) = grids.iter().position(|g| g.slide_ms == slide_ms && g.horizon_ms == horizon_ms)
+        else {
+            return Some(());
+        };
+        let cell = self.cells.intern(&cell);
+        for (name, count) in counts {
+            let measure = self.cells.measure(name);
+            self.cells.track(cell, measure, &self.settings.rules).series[grid].add(index, count);
+        }
+        Some(())
+    }
+
+    /// After every record is back: what is derived from them.
+    pub fn restored(&mut self) {
+        if !self.clock.started() {
+            return;
+        }
+        self.cells.rebuild(self.clock.frontier);
+        if self.clock.event_clock > EventTime::MIN {
+            for w in 0..self.cells.judged.len() {
+                let grid = &self.cells.windows.grids[self.cells.windows.grid_of[w]];
+                self.cells.judged[w] = grid.index(self.clock.event_clock);
+            }
+        }
+        // What was waiting to be emitted is not stored: everything is written once more.
+        let windows = self.cells.as_of.len() as u16;
+        let cells: Vec<u32> = self.cells.iter().map(|(_, cell)| cell).collect();
+        self.cells.changed = cells.iter().flat_map(|&cell| (0..windows).map(move |w| (cell, w))).collect();
+        for cell in cells {
+            self.resume_watches(cell);
+        }
+    }
+
+    /// The episodes under way, read back from the alerts.
+    fn resume_watches(&mut self, cell: u32) {
+        let subject = Subject::Cell(self.cells.key(cell).clone());
+        for measure in 0..self.cells.measures().len() {
+            let Some(track) = self.cells.get_mut(cell).tracks.get_mut(measure).and_then(Option::as_mut)
+            else {
+                continue;
+            };
+            for (watch, state) in track.watches.iter_mut().enumerate() {
+                let rule = &self.settings.rules[state.rule];
+                let Condition::Count { window, .. } = rule.condition else { continue };
+                let Some(alert) = self.book.get(&alert_id(&subject, rule.id_hash())) else { continue };
+                if alert.status != Status::Resolved {
+                    let slide_ms = self.settings.windows.windows[window].slide_ms;
+                    state.since = Some(alert.starts_at.ms.div_euclid(slide_ms));
+                    self.active.insert((cell, measure, watch));
+                }
+            }
+        }
+    }
+
+    fn write(&self, kind: &str, id: &str, value: Option<Vec<u8>>, out: &mut Vec<Output>) {
+        let key = format!("{}|{kind}|{id}", Self::state_name(self.partition)).into_bytes();
+        out.push(Output { topic: Topic::State, partition: None, key, value, headers: Vec::new() });
+    }
+}
+
+fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    postcard::to_extend(value, vec![VERSION]).expect("state records hold nothing that postcard lacks")
+}

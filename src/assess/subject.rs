@@ -1,0 +1,227 @@
+//! Rules about single subjects: an event, a sensor's level, silence.
+
+use super::cells::Cells;
+use super::draft::{Draft, level_code};
+use super::judge::Judge;
+use super::rule::{Condition, EventKind, Rule, Silent};
+use crate::event::EventTime;
+use crate::tally::{Signal, Subject, What};
+use crate::taxonomy::Level;
+use crate::warn::{Alert, Cue, Deadline, Evidence, Reason, Status, alert_id};
+
+impl<'a> Judge<'a> {
+    /// Lets every rule that concerns it speak about one signal.
+    pub fn signal(&mut self, signal: &Signal) {
+        if let What::Command { .. } = signal.what {
+            self.command(signal);
+            return;
+        }
+        for index in 0..self.rules.len() {
+            let rule = &self.rules[index];
+            match &rule.condition {
+                Condition::Count { .. } | Condition::NoData(Silent::Cell(_)) => {}
+                Condition::Event { .. } => self.event(index, signal),
+                Condition::SensorLevel { .. } => self.sensor(index, signal),
+                Condition::NoData(Silent::Sensor) => self.silence(index, signal),
+                Condition::NoData(Silent::Gateway) => {}
+            }
+        }
+    }
+
+    /// A gateway's sensors, over all input partitions.
+    pub fn gateway(&mut self, signal: &Signal, heard: u32, expected: u32) {
+        for index in 0..self.rules.len() {
+            if self.rules[index].condition != Condition::NoData(Silent::Gateway) {
+                continue;
+            }
+            let silent = heard == 0 && expected > 0;
+            let (cue, reason) =
+                if silent { (Cue::Fire, Reason::Crossed) } else { (Cue::Clear, Reason::Cleared) };
+            let draft = self.about(index, signal, f64::from(heard), f64::from(expected));
+            self.say(draft, cue, reason, signal.at);
+        }
+    }
+
+    /// A cell's coverage has changed.
+    pub fn coverage(&mut self, cells: &Cells, cell: u32) {
+        let rules = self.rules;
+        for (index, rule) in rules.iter().enumerate() {
+            let Condition::NoData(Silent::Cell(wanted)) = &rule.condition else { continue };
+            let key = cells.key(cell);
+            if !wanted.contains(&key.region, &key.sector) {
+                continue;
+            }
+            let (heard, expected) = cells.get(cell).heard_expected().unwrap_or((0, 0));
+            let covered = self.covered(cells, cell);
+            let (cue, reason) =
+                if covered { (Cue::Clear, Reason::Cleared) } else { (Cue::Fire, Reason::Crossed) };
+            let signal = Signal {
+                subject: Subject::Cell(key.clone()),
+                region: key.region.clone(),
+                sector: key.sector.clone(),
+                enterprise_id: None,
+                at: self.event_clock,
+                offset: None,
+                what: What::Heard,
+            };
+            let draft = self.about(index, &signal, f64::from(heard), f64::from(expected) * self.coverage_min);
+            self.say(draft, cue, reason, self.event_clock);
+        }
+    }
+
+    fn event(&mut self, index: usize, signal: &Signal) {
+        let rules = self.rules;
+        let Condition::Event { on, kind, stages, grade } = &rules[index].condition else { return };
+        let listed = |stage: &String| stages.is_empty() || stages.contains(stage);
+        let cue = match (&signal.what, on) {
+            (What::Stage { kind: k, .. } | What::Overdue { kind: k, .. }, _) if k != kind => return,
+            (What::Held { kind: k, .. } | What::Unheld { kind: k, .. }, _) if k != kind => return,
+            (What::Stage { terminal: true, .. }, _) => (Cue::Clear, Reason::Cleared),
+            (What::Stage { stage, grade: g, .. }, EventKind::Stage) => {
+                if !listed(stage) || grade.is_some() && g != grade {
+                    return;
+                }
+                (Cue::Fire, Reason::Crossed)
+            }
+            // A later stage than the overdue one: somebody has moved it on.
+            (What::Stage { .. }, EventKind::Overdue) => (Cue::Clear, Reason::Cleared),
+            (What::Overdue { stage, .. }, EventKind::Overdue) if listed(stage) => {
+                (Cue::Fire, Reason::Crossed)
+            }
+            (What::Held { stage, .. }, EventKind::Early) if listed(stage) => (Cue::Fire, Reason::Crossed),
+            (What::Unheld { stage, legal: true, .. }, EventKind::Early) if listed(stage) => {
+                (Cue::Clear, Reason::Withdrawn)
+            }
+            _ => return,
+        };
+        let mut draft = self.about(index, signal, 1.0, 1.0);
+        draft.deadline = match &signal.what {
+            What::Stage { due: Some(due), .. } | What::Overdue { due, .. } => {
+                Some(Deadline { at: *due, kind: "due".into() })
+            }
+            _ => None,
+        };
+        self.say(draft, cue.0, cue.1, signal.at);
+    }
+
+    fn sensor(&mut self, index: usize, signal: &Signal) {
+        let rules = self.rules;
+        let Condition::SensorLevel { at_least, quantity: wanted } = &rules[index].condition else { return };
+        match &signal.what {
+            What::Level { quantity, level, value, set_point, .. } => {
+                if wanted.as_ref().is_some_and(|wanted| wanted != quantity) {
+                    return;
+                }
+                let reached = level.filter(|level| level >= at_least);
+                let draft = self.about(index, signal, *value, *set_point);
+                match reached {
+                    Some(level) => self.sensor_fires(draft, level, signal.at),
+                    None => self.say(draft, Cue::Clear, Reason::Cleared, signal.at),
+                }
+            }
+            // A silent sensor's last level stands, but nobody knows: its alert must neither resolve nor pretend.
+            What::Silent { .. } => {
+                let id = alert_id(&signal.subject, self.rules[index].id_hash());
+                let step = self.step(Cue::Blind, Reason::SourcesSilent, signal.at);
+                self.book.move_by(&id, step, |_| {}, self.out);
+            }
+            What::Heard => {
+                let id = alert_id(&signal.subject, self.rules[index].id_hash());
+                if self.book.get(&id).is_none_or(|alert| alert.status != Status::Unknown) {
+                    return;
+                }
+                let step = self.step(Cue::Fire, Reason::SourcesHeard, signal.at);
+                self.book.move_by(&id, step, |_| {}, self.out);
+            }
+            _ => {}
+        }
+    }
+
+    fn sensor_fires(&mut self, draft: Draft<'_>, level: Level, at: EventTime) {
+        let level = draft.rule.level.unwrap_or(level);
+        let draft = Draft { level, ..draft };
+        let id = draft.id();
+        let standing = |alert: &&Alert| !matches!(alert.status, Status::Resolved | Status::Unknown);
+        let before = self.book.get(&id).filter(standing).map(|alert| alert.level);
+        let mut alert = draft.alert(self.taxonomy, self.clock);
+        if before.is_none_or(|before| before == level) {
+            let step = self.step(Cue::Fire, Reason::Crossed, at);
+            self.book.tell(alert, step, self.out);
+            return;
+        }
+        let step = self.step(Cue::Fire, Reason::LevelChanged, at);
+        let edit = |known: &mut Alert| {
+            alert.starts_at = known.starts_at;
+            known.level = alert.level;
+            known.value = alert.value;
+            known.threshold = alert.threshold;
+            known.as_of = alert.as_of;
+            known.labels = alert.labels;
+            known.annotations = alert.annotations;
+            known.evidence = alert.evidence;
+        };
+        self.book.amend(&id, step, edit, self.out);
+    }
+
+    fn silence(&mut self, index: usize, signal: &Signal) {
+        let (cue, reason) = match signal.what {
+            What::Silent { .. } => (Cue::Fire, Reason::Crossed),
+            What::Heard => (Cue::Clear, Reason::Cleared),
+            _ => return,
+        };
+        let draft = self.about(index, signal, 0.0, 1.0);
+        self.say(draft, cue, reason, signal.at);
+    }
+
+    fn say(&mut self, draft: Draft<'_>, cue: Cue, reason: Reason, at: EventTime) {
+        let alert = draft.alert(self.taxonomy, self.clock);
+        let step = self.step(cue, reason, at);
+        self.book.tell(alert, step, self.out);
+    }
+
+    /// The draft of what rule `index` says about a signal's subject.
+    fn about<'r>(&self, index: usize, signal: &'r Signal, value: f64, threshold: f64) -> Draft<'r>
+    where
+        'a: 'r,
+    {
+        let rule: &'a Rule = &self.rules[index];
+        Draft {
+            rule,
+            subject: signal.subject.clone(),
+            region: &signal.region,
+            sector: &signal.sector,
+            level: rule.level.unwrap_or(Level::Yellow),
+            window: None,
+            value,
+            threshold,
+            as_of: signal.at,
+            starts_at: signal.at,
+            deadline: None,
+            evidence: Evidence {
+                offsets: signal.offset.map(|offset| (offset, offset + 1)).or(self.evidence.offsets),
+                enterprise_id: signal.enterprise_id.clone(),
+                ..self.evidence.clone()
+            },
+            words: words(&signal.what),
+        }
+    }
+}
+
+/// Placeholders that only this kind of signal has.
+fn words(what: &What) -> Vec<(&'static str, String, String)> {
+    let same = |name: &'static str, text: &str| (name, text.to_owned(), text.to_owned());
+    match what {
+        What::Level { quantity, level, side, .. } => {
+            let level = level.map_or("normal", level_code);
+            vec![same("quantity", quantity), same("side", side), same("level", level)]
+        }
+        What::Silent { last } => vec![same("last", &last.to_string())],
+        What::Stage { kind, stage, .. } | What::Held { kind, stage } | What::Unheld { kind, stage, .. } => {
+            vec![same("kind", kind), same("stage", stage)]
+        }
+        What::Overdue { kind, stage, due } => {
+            vec![same("kind", kind), same("stage", stage), same("due", &due.to_string())]
+        }
+        What::Heard | What::Gateway { .. } | What::Command { .. } => Vec::new(),
+    }
+}
