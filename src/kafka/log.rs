@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::config::KafkaSettings;
 use crate::event::EventTime;
 use crate::log::{Change, Each, Failure, Output, Topic, TopicPartition, Verdict};
 
+use super::client::{self, Names};
 use super::member::{Member, offsets};
 use super::reader::{Reader, Scout};
-use super::settings::{KafkaSettings, Names};
 use super::transaction::Transactions;
 
 /// Being fenced so often within [`FIGHT_WITHIN`] means that two processes have one id and fence each other for ever.
@@ -47,7 +48,7 @@ impl KafkaLog {
         let member = Member::join(settings, Arc::clone(&names))?;
         Ok(KafkaLog {
             settings: settings.clone(),
-            id: settings.transactional_id(worker),
+            id: client::transactional_id(settings, worker),
             now,
             transactions: None,
             member: Some(member),
@@ -168,7 +169,7 @@ impl KafkaLog {
         }
         let message = format!(
             "another process writes under the transactional id {:?}: it was fenced {} times within a minute; give each \
-             replica its own transactional_id",
+             replica its own kafka.instance",
             self.id,
             self.fenced.len()
         );

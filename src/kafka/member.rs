@@ -8,13 +8,14 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::config::KafkaSettings;
 use crate::event::EventTime;
 use crate::log::{Change, Each, Failure, Topic, TopicPartition, Verdict};
 
 use super::batch::{Batch, Bell, Queue};
+use super::client::{self, Kind, Names};
 use super::group::{Asked, Group};
 use super::run::{Piece, Runs};
-use super::settings::{KafkaSettings, Names};
 use super::verdict::{self, Step};
 
 /// How long one question to the brokers may take before the worker is told to ask again.
@@ -51,8 +52,8 @@ impl Member {
     pub(super) fn join(settings: &KafkaSettings, names: Arc<Names>) -> Result<Member, Failure> {
         let session = settings.session_timeout.as_millis().to_string();
         let heartbeat = settings.heartbeat_interval.as_millis().to_string();
-        let config = settings.client(&[
-            ("group.id", &settings.group_id),
+        let role = [
+            ("group.id", settings.group.as_str()),
             ("session.timeout.ms", &session),
             ("heartbeat.interval.ms", &heartbeat),
             ("partition.assignment.strategy", "cooperative-sticky"),
@@ -67,7 +68,8 @@ impl Member {
             ("queued.max.messages.kbytes", "8192"),
             ("fetch.message.max.bytes", "1048576"),
             ("fetch.queue.backoff.ms", "10"),
-        ])?;
+        ];
+        let config = client::config(settings, Kind::Consumer, &role)?;
         let mut consumer: BaseConsumer<Group> = config
             .create_with_context(Group::default())
             .map_err(|error| verdict::failure(Step::Open, "", &error))?;

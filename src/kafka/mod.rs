@@ -1,6 +1,6 @@
 //! The shell around librdkafka: everything of hazstream that speaks to a Kafka broker.
 //!
-//! - [`settings`]: what a person configures, the names of the topics, and what each client is given of it.
+//! - [`client`]: how each librdkafka client is configured, and what things are called on the broker.
 //! - [`log`]: [`KafkaLog`], one worker's member of the group, transactional producer and side reader.
 //! - [`member`] (with [`group`] and [`run`]), [`transaction`], [`reader`]: its three parts, one librdkafka client each.
 //! - [`batch`]: the only file that calls librdkafka's C functions itself.
@@ -11,15 +11,17 @@
 //! Nothing here knows what an event, a tally or an alert is.
 
 mod batch;
+mod client;
 mod context;
+pub mod feed;
 mod group;
 mod log;
 mod member;
 mod reader;
 mod run;
-pub mod settings;
+pub mod topics;
 mod transaction;
 mod verdict;
 
+pub use client::{check_properties, transactional_id};
 pub use log::KafkaLog;
-pub use settings::KafkaSettings;

@@ -7,14 +7,15 @@ use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
+use crate::config::KafkaSettings;
 use crate::event::EventTime;
 use crate::log::{Each, Failure, Topic, TopicPartition};
 
 use super::batch::{Batch, Bell, Queue};
+use super::client::{self, Kind, Names};
 use super::context::Plain;
 use super::member::{number, offsets};
 use super::run::{Piece, Runs};
-use super::settings::{KafkaSettings, Names};
 use super::verdict::{self, Step};
 
 /// How long one question to the brokers may take.
@@ -40,8 +41,8 @@ pub(super) struct Reader {
 impl Reader {
     /// It carries the group's id, since librdkafka assigns nothing without one, but never joins the group.
     pub(super) fn open(settings: &KafkaSettings, names: Arc<Names>) -> Result<Reader, Failure> {
-        let config = settings.client(&[
-            ("group.id", &settings.group_id),
+        let role = [
+            ("group.id", settings.group.as_str()),
             ("enable.auto.commit", "false"),
             ("enable.auto.offset.store", "false"),
             ("enable.partition.eof", "true"),
@@ -50,7 +51,8 @@ impl Reader {
             ("allow.auto.create.topics", "false"),
             ("queued.max.messages.kbytes", "8192"),
             ("fetch.queue.backoff.ms", "10"),
-        ])?;
+        ];
+        let config = client::config(settings, Kind::Consumer, &role)?;
         let consumer: BaseConsumer<Plain> =
             config.create_with_context(Plain).map_err(|error| verdict::failure(Step::Open, "", &error))?;
         let consumer = Arc::new(consumer);
@@ -151,8 +153,8 @@ pub(super) struct Scout {
 
 impl Scout {
     pub(super) fn open(settings: &KafkaSettings, names: Arc<Names>) -> Result<Scout, Failure> {
-        let config = settings
-            .client(&[("isolation.level", "read_uncommitted"), ("allow.auto.create.topics", "false")])?;
+        let role = [("isolation.level", "read_uncommitted"), ("allow.auto.create.topics", "false")];
+        let config = client::config(settings, Kind::Consumer, &role)?;
         let consumer =
             config.create_with_context(Plain).map_err(|error| verdict::failure(Step::Open, "", &error))?;
         Ok(Scout { consumer, names })

@@ -6,7 +6,7 @@ use crate::event::EventTime;
 use crate::log::{Record, TopicPartition};
 
 use super::batch::{Batch, Message, Stamp};
-use super::settings::Names;
+use super::client::Names;
 
 /// A name and its value.
 type Header<'a> = (&'a str, &'a [u8]);

@@ -14,11 +14,12 @@ use rdkafka::message::{Header, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use rdkafka::{ClientConfig, TopicPartitionList};
 
+use crate::config::KafkaSettings;
 use crate::log::{Failure, Output, Verdict};
 
+use super::client::{self, Kind, Names};
 use super::context::{log_error, log_line};
 use super::member::number;
-use super::settings::{KafkaSettings, Names};
 use super::verdict::{self, Step};
 
 /// How long one look for deliveries waits. rust-rdkafka's own flush looks every 100 ms, which then is what a commit takes.
@@ -188,8 +189,8 @@ fn left(until: Instant) -> Duration {
 
 fn config(settings: &KafkaSettings, id: &str) -> Result<ClientConfig, Failure> {
     let timeout = settings.transaction_timeout.as_millis().to_string();
-    let message_bytes_max = settings.message_bytes_max.to_string();
-    settings.client(&[
+    let message_bytes_max = client::MESSAGE_BYTES_MAX.to_string();
+    let role = [
         ("transactional.id", id),
         ("transaction.timeout.ms", &timeout),
         ("enable.idempotence", "true"),
@@ -198,5 +199,6 @@ fn config(settings: &KafkaSettings, id: &str) -> Result<ClientConfig, Failure> {
         ("compression.codec", "lz4"),
         ("message.max.bytes", &message_bytes_max),
         ("linger.ms", "1"),
-    ])
+    ];
+    client::config(settings, Kind::Producer, &role)
 }

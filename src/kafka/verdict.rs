@@ -4,7 +4,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use crate::log::{Failure, Verdict};
 
-use super::settings::is_secret;
+use super::client::is_secret;
 
 /// What was being done when the error came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,12 +211,15 @@ pub(super) fn symptom(error: &KafkaError) -> Symptom {
     }
 }
 
-/// The error in words, without the value of a secret property.
+/// The error in words. The value of a property is shown only where the property is known and not secret: a secret under a
+/// misspelt name is still one.
 pub(super) fn describe(error: &KafkaError) -> String {
     match error {
-        KafkaError::ClientConfig(_, what, key, _) if is_secret(key) => {
-            let known = !what.starts_with("No such");
-            format!("{key}: {}", if known { "this value is refused (not shown)" } else { what })
+        KafkaError::ClientConfig(_, what, key, _) if what.starts_with("No such") => {
+            format!("{key} is no property of librdkafka")
+        }
+        KafkaError::ClientConfig(_, what, key, value) if is_secret(key) && !value.is_empty() => {
+            format!("{key}: {}", what.replace(value.as_str(), "(hidden)"))
         }
         KafkaError::ClientConfig(_, what, key, value) => format!("{key} = {value:?}: {what}"),
         KafkaError::Transaction(inner) => format!("{inner} ({})", inner.name()),
