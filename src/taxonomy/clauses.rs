@@ -3,7 +3,8 @@
 use super::ClauseId;
 use super::SectorId;
 use super::codes::Codes;
-use super::document::{Fields, Node};
+use super::document::Node;
+use super::fields::Fields;
 use super::limits::BASES;
 use super::problem::{Problem, Problems, choose};
 use super::quantities::Basis;

@@ -5,8 +5,8 @@ use std::sync::{Arc, LazyLock};
 
 use cel::{Context, Env, ExecutionError, Program, Value};
 
-use super::document::At;
 use super::fact::{Fact, FactSource};
+use super::fields::At;
 use super::filter_check::{self, Words};
 use super::problem::Problems;
 use crate::event::Scalar;

@@ -1,7 +1,8 @@
 //! One list of limits: its fields, and the order that set points and levels must keep.
 
 use super::Level;
-use super::document::{At, Fields, Node};
+use super::document::Node;
+use super::fields::{At, Fields};
 use super::problem::{Problems, choose};
 use super::quantities::{Basis, Limit, Side};
 

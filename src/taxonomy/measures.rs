@@ -1,8 +1,9 @@
 //! Measures: named counts, each over one source of facts, with a filter where not every fact counts.
 
 use super::codes::Codes;
-use super::document::{Fields, Node};
+use super::document::Node;
 use super::fact::{Fact, FactSource, QUALITIES};
+use super::fields::Fields;
 use super::filter::Filter;
 use super::filter_check::Words;
 use super::kinds::Kinds;

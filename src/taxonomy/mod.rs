@@ -7,15 +7,16 @@
 mod canonical;
 mod clauses;
 mod codes;
-pub(crate) mod document;
+mod document;
 mod fact;
+mod fields;
 mod filter;
 mod filter_check;
 mod kinds;
 mod limits;
 mod load;
 mod measures;
-pub(crate) mod problem;
+mod problem;
 mod quantities;
 mod region_rows;
 mod regions;

@@ -73,7 +73,7 @@ impl Problems {
 
     /// All of them, in the order of the file; one that an alias repeats is told once.
     pub fn into_vec(mut self) -> Vec<Problem> {
-        self.found.sort_by(|a, b| a.line.cmp(&b.line));
+        self.found.sort_by_key(|problem| problem.line);
         let mut seen = std::collections::BTreeSet::new();
         self.found.retain(|problem| seen.insert(problem.clone()));
         self.found

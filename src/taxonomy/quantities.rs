@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::codes::Codes;
-use super::document::{At, Fields, Node};
+use super::document::Node;
+use super::fields::{At, Fields};
 use super::limits;
 use super::problem::{Problem, Problems, choose};
 use super::sectors::Sectors;

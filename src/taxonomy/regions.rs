@@ -178,6 +178,14 @@ impl Prefixes {
     }
 
     fn find(&self, digits: &[u8]) -> RegionId {
+        if let Some((first, [ninth, rest @ ..])) = digits.split_first_chunk::<8>() {
+            return match pairs(*first) {
+                Some([a, b, county, c]) if ninth.is_ascii_digit() && rest.iter().all(u8::is_ascii_digit) => {
+                    self.town(a * 100 + b, county, c * 10 + usize::from(ninth - b'0'))
+                }
+                _ => Regions::UNKNOWN,
+            };
+        }
         if digits.len() < 4 || !digits.iter().all(u8::is_ascii_digit) {
             return Regions::UNKNOWN;
         }
@@ -185,12 +193,34 @@ impl Prefixes {
         if digits.len() < 6 || city.block == NO_BLOCK {
             return city.region;
         }
-        let county = self.counties[usize::from(city.block)][number(&digits[4..6])];
-        if digits.len() < 9 || county.block == NO_BLOCK {
+        self.counties[usize::from(city.block)][number(&digits[4..6])].region
+    }
+
+    fn town(&self, city: usize, county: usize, town: usize) -> RegionId {
+        let city = self.cities[city];
+        if city.block == NO_BLOCK {
+            return city.region;
+        }
+        let county = self.counties[usize::from(city.block)][county];
+        if county.block == NO_BLOCK {
             return county.region;
         }
-        self.towns[usize::from(county.block)][number(&digits[6..9])]
+        self.towns[usize::from(county.block)][town]
     }
+}
+
+/// Eight digits as four numbers of two, all at once in one word; `None` if one is not a digit.
+fn pairs(digits: [u8; 8]) -> Option<[usize; 4]> {
+    const HIGH: u64 = 0xf0f0_f0f0_f0f0_f0f0;
+    const ZEROS: u64 = 0x3030_3030_3030_3030;
+    let word = u64::from_le_bytes(digits);
+    // 0x30..=0x39 keeps its high half when 6 is added to it, and nothing else does: 0x3a becomes 0x40.
+    if word & HIGH != ZEROS || word.wrapping_add(0x0606_0606_0606_0606) & HIGH != ZEROS {
+        return None;
+    }
+    let tens = (word - ZEROS) * 10;
+    let sums = tens + ((word - ZEROS) >> 8);
+    Some([0, 16, 32, 48].map(|shift| (sums >> shift & 0xff) as usize))
 }
 
 fn number(digits: &[u8]) -> usize {

@@ -2,7 +2,8 @@
 
 use super::SectorId;
 use super::codes::Codes;
-use super::document::{Fields, Node};
+use super::document::Node;
+use super::fields::Fields;
 use super::problem::{Problem, Problems, choose};
 
 /// Every sector.

@@ -1,7 +1,8 @@
 //! kinds.yaml → kinds: which stages there are, and whether each can be reached.
 
 use super::codes::Codes;
-use super::document::{At, Fields, Node};
+use super::document::Node;
+use super::fields::{At, Fields};
 use super::kinds::{Kind, Stage};
 use super::problem::{Problems, choose};
 

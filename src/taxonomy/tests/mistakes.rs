@@ -23,6 +23,10 @@ fn check<T>(cases: &[Case], read: impl Fn(&str) -> Result<T, Vec<Problem>>) {
     }
 }
 
+fn sectors() -> Sectors {
+    Sectors::read("s", "sectors:\n  - {code: mining, zh: 矿山, en: Mining}\n").unwrap()
+}
+
 #[test]
 fn every_mistake_in_regions_is_told() {
     const HEAD: &str = "code,level,parent,name_zh,name_en,from,to\n330600,city,,绍兴市,Shaoxing City,,\n330602,county,330600,越城区,Yuecheng District,,\n330604,county,330600,上虞区,Shangyu District,,\n";
@@ -102,8 +106,7 @@ fn every_mistake_in_sectors_is_told() {
 }
 
 #[test]
-fn every_mistake_in_quantities_is_told() {
-    let sectors = Sectors::read("s", "sectors:\n  - {code: mining, zh: 矿山, en: Mining}\n").unwrap();
+fn every_mistake_in_limits_is_told() {
     let limits: &[Case] = &[
         ("{side: H, level: blue, set_point: 1, source: s, basis: known}", &[]),
         ("{side: X, level: blue, set_point: 1, source: s, basis: known}", &[(8, "X", "unknown side")]),
@@ -164,7 +167,11 @@ fn every_mistake_in_quantities_is_told() {
         ),
     ];
     let head = "quantities:\n  - code: level\n    unit: m\n    zh: 液位\n    en: Level\n    no_data_after: 5m\n    limits:\n      - ";
-    check(limits, |limit| Quantities::read("f", &format!("{head}{limit}\n"), Some(&sectors)));
+    check(limits, |limit| Quantities::read("f", &format!("{head}{limit}\n"), Some(&sectors())));
+}
+
+#[test]
+fn every_mistake_in_quantities_is_told() {
     let cases: &[Case] = &[
         (
             "quantities:\n  - {code: a, unit: '', zh: 甲, en: A, no_data_after: 5m}\n",
@@ -187,12 +194,11 @@ fn every_mistake_in_quantities_is_told() {
             ],
         ),
     ];
-    check(cases, |text| Quantities::read("f", text, Some(&sectors)));
+    check(cases, |text| Quantities::read("f", text, Some(&sectors())));
 }
 
 #[test]
 fn every_mistake_in_clauses_is_told() {
-    let sectors = Sectors::read("s", "sectors:\n  - {code: mining, zh: 矿山, en: Mining}\n").unwrap();
     let cases: &[Case] = &[
         ("{code: KS-2022-U-1, zh: 甲, en: A, basis: known}", &[]),
         ("{code: KS-2022-U-1, zh: 甲, en: A, basis: maybe}", &[(6, "maybe", "unknown basis")]),
@@ -207,19 +213,19 @@ fn every_mistake_in_clauses_is_told() {
         ),
     ];
     let head = "standards:\n  - code: KS-2022\n    source: s\n    sector: mining\n    clauses:\n      - ";
-    check(cases, |clause| Clauses::read("f", &format!("{head}{clause}\n"), Some(&sectors)));
+    check(cases, |clause| Clauses::read("f", &format!("{head}{clause}\n"), Some(&sectors())));
     let standards: &[Case] = &[(
         "standards:\n  - {code: A-1, source: s, sector: mine, clauses: []}\n  - {code: A-1, source: s, sector: mining, clauses: []}\n",
         &[(2, "mine", "unknown sector"), (3, "A-1", "the code stands at line 2 already")],
     )];
-    check(standards, |text| Clauses::read("f", text, Some(&sectors)));
+    check(standards, |text| Clauses::read("f", text, Some(&sectors())));
 }
 
 #[test]
 fn every_mistake_in_kinds_is_told() {
     let hazard = &super::text_of("kinds.yaml").split("  - code: order_task").next().unwrap().to_owned();
     let line = hazard.lines().count() as u32;
-    let cases: &[(&str, &[(u32, &str, &str)])] = &[
+    let cases: &[Case] = &[
         (
             "{code: a, zh: 甲, en: A, start: true}\n      - {code: b, zh: 乙, en: B, after: [a], terminal: true}",
             &[],
@@ -347,6 +353,11 @@ fn every_mistake_in_measures_is_told() {
             assert!(problem.message.starts_with(message), "{measure}\n{told:#?}");
         }
     }
+}
+
+#[test]
+fn the_measures_of_the_contract_keep_their_places() {
+    let fixed = super::text_of("measures.yaml");
     let swapped = fixed.replacen("code: readings", "code: reads", 1);
     let told = Measures::read("f", &swapped, None, None).unwrap_err();
     assert!(

@@ -99,12 +99,15 @@ fn quantities_have_the_units_of_the_contract() {
     }
 }
 
-/// What stands in the standards, so that an edit of the file cannot lose it unseen. Restore = set point ∓ deadband.
+/// A quantity, a sector, and its limits there: side, set point, level, and where the alarm ends.
+type Limits = (&'static str, &'static str, &'static [(Side, f64, Level, f64)]);
+
+/// What stands in the standards, so that an edit of the file cannot lose it unseen.
 #[test]
 fn limits_are_those_of_the_standards_and_a_sector_overrides_the_general_ones() {
     use {Level::*, Side::*};
     let taxonomy = Taxonomy::shipped();
-    let cases: &[(&str, &str, &[(Side, f64, Level, f64)])] = &[
+    let cases: &[Limits] = &[
         ("combustible_gas", "hazardous_chemicals", &[(HH, 50.0, Red, 45.0), (H, 25.0, Yellow, 23.0)]),
         ("methane", "gas", &[(HH, 2.5, Red, 2.25), (H, 1.25, Yellow, 1.15)]),
         ("methane", "mining", &[(HH, 3.0, Red, 1.0), (HH, 1.5, Orange, 1.0), (H, 1.0, Yellow, 1.0)]),
