@@ -13,7 +13,8 @@
 //! - [`worker`]: the step function that drives tasks over a log: restore, transactions, rebalance, recovery.
 //! - [`kafka`]: the shell around librdkafka. [`http`]: the shell around axum. They never name each other.
 //! - [`city`]: a living city that makes events, for `generate` and `demo`.
-//! - [`config`], [`logging`], [`metrics`], [`view`], [`cli`]: settings, logs, every metric, the read model, the commands.
+//! - [`config`], [`logging`], [`cli`]: settings, logs, the commands.
+//! - [`observer`]: where workers' reports and committed outputs go: [`metrics`] and [`view`], the read model.
 //!
 //! The pure parts know no clock, thread, socket, file, log line or metric: values in, values out.
 
@@ -22,10 +23,12 @@ pub mod city;
 pub mod cli;
 pub mod config;
 pub mod event;
+pub mod http;
 pub mod kafka;
 pub mod log;
 pub mod logging;
 pub mod metrics;
+pub mod observer;
 pub mod tally;
 pub mod taxonomy;
 pub mod view;

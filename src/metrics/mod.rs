@@ -341,4 +341,7 @@ fn histogram(registry: &Registry, name: &str) -> Histogram {
 }
 
 #[cfg(test)]
+pub(crate) use tests::collect_report;
+
+#[cfg(test)]
 mod tests;
