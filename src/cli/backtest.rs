@@ -1,5 +1,7 @@
 //! `hazstream backtest`: the tasks driven from a file of events.
 
+mod line;
+
 use super::Context;
 use super::exit::{Exit, Stop};
 

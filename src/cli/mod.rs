@@ -10,6 +10,7 @@ pub mod import;
 pub mod print;
 pub mod run;
 pub mod stopping;
+pub mod story;
 pub mod topics;
 
 use std::path::PathBuf;
