@@ -1,8 +1,8 @@
 //! `hazstream generate`: events of a made-up city, to standard output or Kafka, as fast as they can be written.
 
 mod line;
+mod sink;
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use crate::config::{Settings, duration_ms};
 use crate::event::EventTime;
 use crate::taxonomy::Taxonomy;
 
-use line::Lines;
+use sink::Sink;
 
 /// Its arguments.
 #[derive(Debug, clap::Args)]
@@ -123,7 +123,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Stop> {
     let mut sink = Sink::open(args.to, &settings)?;
     let began = Instant::now();
     send_all(args, &mut city, &mut sink)?;
-    sink.finish()?;
+    sink.finish(city.sent())?;
     let seconds = began.elapsed().as_secs_f64();
     if let Some(path) = &args.totals {
         let totals = serde_json::to_string_pretty(&city.totals()).context("totals as JSON")?;
@@ -230,33 +230,6 @@ fn progress(events: u64) -> ProgressBar {
     let style = "{elapsed_precise} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}";
     let style = ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(events).with_style(style)
-}
-
-/// Where messages go.
-enum Sink {
-    Lines(Box<Lines>),
-}
-
-impl Sink {
-    fn open(target: Target, settings: &Settings) -> Result<Self, Stop> {
-        match target {
-            Target::Stdout => Ok(Sink::Lines(Box::new(Lines::new(print::bulk(), &settings.kafka)))),
-            Target::Kafka => Err(Stop::new(Exit::Other, "this build cannot write to Kafka yet")),
-        }
-    }
-
-    /// False when nobody reads any more.
-    fn send(&mut self, message: &crate::city::Message<'_>) -> Result<bool, Stop> {
-        match self {
-            Sink::Lines(lines) => print::read_on(lines.write(message)).map_err(Stop::from),
-        }
-    }
-
-    fn finish(self) -> Result<(), Stop> {
-        match self {
-            Sink::Lines(mut lines) => Ok(print::read_on(lines.out.flush()).map(|_| ())?),
-        }
-    }
 }
 
 fn duration(text: &str) -> Result<i64, String> {
