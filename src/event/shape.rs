@@ -228,8 +228,9 @@ impl Shaper<'_> {
 
 /// The region of a code, unknown ones included; `None` where the code is none at all.
 pub(super) fn region(taxonomy: &Taxonomy, code: &str) -> Option<RegionId> {
-    let well_formed = matches!(code.len(), 6 | 9 | 12 | 15) && code.bytes().all(|byte| byte.is_ascii_digit());
-    well_formed.then(|| taxonomy.regions.find(code))
+    // Without an early end, so that all digits are looked at together.
+    let digits = code.bytes().fold(true, |digits, byte| digits & byte.is_ascii_digit());
+    (digits && matches!(code.len(), 6 | 9 | 12 | 15)).then(|| taxonomy.regions.find(code))
 }
 
 /// The sector of a code; `all` is a roll-up, which no event can be in.

@@ -26,15 +26,15 @@ const REVIEW_EVERY: u32 = 65_536;
 /// Bytes compared at once.
 const BLOCK: usize = 32;
 
-/// A value's place in a reading: where its text goes.
+/// What stands between two stretches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Slot {
+    /// A text, by its place in [`TEXTS`], or [`GATEWAY`], or [`OTHER`].
     Text(usize),
     Value,
     /// An unsigned number that nobody reads.
     Seq,
-    /// A text or number of a field outside the contract.
-    OtherText,
+    /// A number of a field outside the contract.
     OtherNumber,
     /// No value: the stretch before was longer than a block.
     None,
@@ -52,13 +52,19 @@ const TEXTS: [Field; 9] = [
     Field::Unit,
     Field::Quality,
 ];
-/// `gateway_id` comes behind [`TEXTS`], which a reading must have; `quality` defaults.
+/// The place of `gateway_id`, behind those of [`TEXTS`].
 const GATEWAY: usize = TEXTS.len();
+/// The place of every text outside the contract.
+const OTHER: usize = GATEWAY + 1;
 
 /// The values of a message that fits.
 struct Values<'a> {
-    texts: [&'a str; TEXTS.len() + 1],
+    texts: [&'a str; OTHER + 1],
     value: Option<f64>,
+}
+
+impl Values<'_> {
+    const NONE: Self = Values { texts: [ABSENT; OTHER + 1], value: None };
 }
 
 /// The set of learnt layouts.
@@ -79,21 +85,22 @@ impl Templates {
         times: &mut TimeReader,
     ) -> Option<Reading<'a>> {
         self.seen += 1;
-        let values = Message::of(text).and_then(|message| {
-            let fits = |template: &mut Template| template.values(&message);
-            self.list.iter_mut().find_map(fits)
-        });
-        if values.is_none() {
-            self.missed += 1;
-        }
         if self.seen == REVIEW_EVERY {
             self.review();
         }
-        reading(&values?, taxonomy, times)
+        let mut values = Values::NONE;
+        let message = Message::of(text)?;
+        for template in &mut self.list {
+            if template.fits(&message, &mut values).is_some() {
+                return reading(&values, taxonomy, times);
+            }
+        }
+        None
     }
 
-    /// Learns the layout of a message that the twin accepted as a reading, while there is room.
+    /// Learns the layout of a message that fitted none and that the twin accepted as a reading, while there is room.
     pub(super) fn learn(&mut self, text: &str) {
+        self.missed += 1;
         if self.list.len() < TEMPLATES_MAX && Message::of(text).is_some() {
             let learnt = Template::learn(text);
             self.list
@@ -120,9 +127,21 @@ impl Templates {
 }
 
 /// Values → reading, by the same rules as the twin's; `None` where the twin has something to say.
+#[inline]
 fn reading<'a>(values: &Values<'a>, taxonomy: &Taxonomy, times: &mut TimeReader) -> Option<Reading<'a>> {
-    let [id, time, region_code, sector_code, enterprise_id, sensor_id, quantity, unit, quality, gateway_id] =
-        values.texts;
+    let [
+        id,
+        time,
+        region_code,
+        sector_code,
+        enterprise_id,
+        sensor_id,
+        quantity,
+        unit,
+        quality,
+        gateway_id,
+        _,
+    ] = values.texts;
     for id in [id, enterprise_id, sensor_id] {
         if id.is_empty() || id.len() > ID_BYTES_MAX {
             return None;
@@ -269,7 +288,7 @@ struct Step {
 
 impl Step {
     /// The text at `at` and where the stretch behind it ends.
-    #[inline]
+    #[inline(always)]
     fn text<'a>(&mut self, message: &Message<'a>, at: usize) -> Option<(&'a str, usize)> {
         if let Some(end) = self.length.map(|length| at + length)
             && let Some(next) = self.stretch.end(message, end)
@@ -294,36 +313,36 @@ struct Template {
 }
 
 impl Template {
+    /// Whether the message has this layout; its values if it has.
     #[inline]
-    fn values<'a>(&mut self, message: &Message<'a>) -> Option<Values<'a>> {
+    fn fits<'a>(&mut self, message: &Message<'a>, values: &mut Values<'a>) -> Option<()> {
         if message.quotes != self.quotes {
             return None;
         }
-        let mut values = Values { texts: [ABSENT; TEXTS.len() + 1], value: None };
+        *values = Values::NONE;
         let mut at = self.first.end(message, 0)?;
+        let bytes = message.text.as_bytes();
         for step in &mut self.steps {
-            at = match step.slot {
+            let end = match step.slot {
                 Slot::Text(place) => {
                     let (text, next) = step.text(message, at)?;
                     values.texts[place] = text;
-                    next
+                    at = next;
+                    continue;
                 }
-                Slot::OtherText => step.text(message, at)?.1,
                 Slot::Value => {
-                    let (value, end) = number(message.text.as_bytes(), at)?;
+                    let (value, end) = number(bytes, at)?;
                     values.value = Some(value);
-                    step.stretch.end(message, end)?
+                    end
                 }
-                Slot::OtherNumber => step.stretch.end(message, number(message.text.as_bytes(), at)?.1)?,
-                Slot::Seq => step.stretch.end(message, unsigned(message.text.as_bytes(), at)?)?,
-                Slot::None => step.stretch.end(message, at)?,
+                Slot::OtherNumber => number(bytes, at)?.1,
+                Slot::Seq => unsigned(bytes, at)?,
+                Slot::None => at,
             };
-        }
-        if at != message.text.len() {
-            return None;
+            at = step.stretch.end(message, end)?;
         }
         self.hits = self.hits.saturating_add(1);
-        Some(values)
+        (at == bytes.len()).then_some(())
     }
 
     /// Whether both fit the same messages: one that only its values kept from fitting teaches nothing.

@@ -1,6 +1,6 @@
 //! Learning a layout: where the values of one accepted message stand, and the stretches of text between them.
 
-use super::{BLOCK, GATEWAY, Slot, Step, Stretch, TEXTS, Template};
+use super::{BLOCK, GATEWAY, OTHER, Slot, Step, Stretch, TEXTS, Template};
 use crate::event::field::Field;
 
 /// A value cut out of a layout: its slot, start and end.
@@ -88,7 +88,7 @@ impl Scan<'_> {
         match self.next()? {
             b'"' => {
                 let (start, end) = self.text()?;
-                let slot = text_place.map_or(Slot::OtherText, Slot::Text);
+                let slot = Slot::Text(text_place.unwrap_or(OTHER));
                 // The type is the same in every reading: it stays in the layout.
                 Some(if key == Field::Type.name() { Vec::new() } else { vec![(slot, start, end)] })
             }
