@@ -1,5 +1,6 @@
 //! The shipped taxonomy, and every mistake that the files can hold, as data.
 
+mod document;
 mod filters;
 mod mistakes;
 mod places;
