@@ -21,6 +21,7 @@
 pub mod assess;
 pub mod city;
 pub mod cli;
+pub mod collect;
 pub mod config;
 pub mod event;
 pub mod http;

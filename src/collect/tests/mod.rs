@@ -1,0 +1,4 @@
+//! The task as a whole: records in, tallies, state and dead letters out.
+
+mod count;
+mod script;
