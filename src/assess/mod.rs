@@ -13,6 +13,7 @@ mod count;
 mod draft;
 mod emit;
 mod judge;
+mod load;
 mod rule;
 mod series;
 mod state;
@@ -38,6 +39,7 @@ use judge::Judge;
 
 pub use draft::level_code;
 pub use emit::Emit;
+pub use load::{read_rules, shipped_rules};
 pub use rule::{Cells as CellSet, Condition, EventKind, Place, Rule, Silent};
 pub use window::{WindowSpec, Windows};
 

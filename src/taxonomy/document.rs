@@ -3,6 +3,7 @@
 //! A typed reader stops at the first wrong key. Here the whole text is read first and then asked for its fields
 //! ([`Fields`](super::fields::Fields)), so that one pass tells every unknown key, absent field and wrong value.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -55,6 +56,22 @@ impl Node {
             Data::List(_) => "a list".to_owned(),
             Data::Map(_) => "a map".to_owned(),
         }
+    }
+}
+
+impl Node {
+    /// The texts of a map, by key.
+    pub fn texts_by_key(&self, problems: &mut Problems) -> BTreeMap<String, String> {
+        let Data::Map(map) = &self.data else {
+            problems.add(
+                self.line,
+                self.shown(),
+                "a map of texts is expected here",
+                "write `key: value` lines",
+            );
+            return BTreeMap::new();
+        };
+        map.iter().map(|(key, value)| (key.shown(), value.shown())).collect()
     }
 }
 
