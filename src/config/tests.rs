@@ -69,10 +69,10 @@ fn a_window_is_short_or_long_and_its_horizon_is_its_size() {
 
 #[test]
 fn properties_come_from_both_and_are_never_printed() {
-    let yaml = "kafka:\n  properties:\n    security.protocol: SASL_SSL\n    sasl:\n      username: u\n    retries: 007\n";
+    let yaml = "kafka:\n  properties:\n    security.protocol: SASL_SSL\n    sasl:\n      username: u\n    batch.size: 007\n";
     let settings = resolve(yaml, &[("HAZSTREAM_KAFKA_PROPERTIES_SASL_PASSWORD", "s3cret")]).unwrap();
     let wanted = [
-        ("retries", "007"),
+        ("batch.size", "007"),
         ("sasl.password", "s3cret"),
         ("sasl.username", "u"),
         ("security.protocol", "SASL_SSL"),
@@ -85,6 +85,15 @@ fn properties_come_from_both_and_are_never_printed() {
     assert!(!format!("{settings:?}").contains("s3cret"));
     let broken = problems("kafka: {properties: [s3cret]}\n", &[]);
     assert!(!broken.join("\n").contains("s3cret"), "{broken:?}");
+}
+
+#[test]
+fn a_property_that_is_wrong_is_named_at_its_place_without_a_secret() {
+    let yaml = "kafka:\n  properties:\n    sasl.pasword: river-4711\n    group.id: x\n";
+    let found = problems(yaml, &[]).join("\n");
+    assert!(found.contains("a.yaml:3: kafka.properties: sasl.pasword"), "{found}");
+    assert!(found.contains("group.id is set by hazstream itself: remove it"), "{found}");
+    assert!(!found.contains("river-4711"), "{found}");
 }
 
 #[test]

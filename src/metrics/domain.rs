@@ -80,8 +80,8 @@ impl Domain {
 
     fn open_hazards(&self) -> Series {
         let mut series = Series::new();
-        for source in self.view.sources() {
-            for ((region, grade), count) in source.open_hazards.unwrap_or_default() {
+        for task in self.view.tallies() {
+            for ((region, grade), count) in task.open_hazards.unwrap_or_default() {
                 let grade = match grade {
                     Grade::General => "general",
                     Grade::Major => "major",

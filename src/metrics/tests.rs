@@ -62,10 +62,6 @@ pub(crate) fn collect_report() -> CollectReport {
         clock: EventTime::from_ms(1_031_500),
         idle: false,
         tables: BTreeMap::from([("ids", 77)]),
-        open_hazards: Some(BTreeMap::from([
-            (("330604104".to_owned(), Grade::Major), 2),
-            (("330604".to_owned(), Grade::Major), 1),
-        ])),
         silent_gateways: vec!["GW-7".into()],
     }
 }
@@ -79,6 +75,10 @@ fn assess_report(partition: u32, held_by: Option<(Input, u32)>) -> Report {
         held_by,
         cells: 9,
         slices: 99,
+        open_hazards: Some(BTreeMap::from([
+            (("330604104".to_owned(), Grade::Major), 2),
+            (("330604".to_owned(), Grade::Major), 1),
+        ])),
         limited: BTreeMap::new(),
         transitions: BTreeMap::from([("firing", 2)]),
         next_offset: 7,
@@ -100,6 +100,7 @@ fn every_metric_of_the_table_appears_once_fed_and_no_other_does() {
     let (view, metrics) = metrics(MetricsRegion::Town, 100);
     let report = Report::Collect(Box::new(collect_report()));
     view.report(&report);
+    view.report(&assess_report(0, None));
     window(&view, "330604", 7);
     view.apply(&output(
         Topic::Alerts,
@@ -240,6 +241,7 @@ fn counties_have_series_and_towns_by_option_and_more_than_the_limit_is_counted()
 fn the_domain_is_summed_by_county() {
     let (view, metrics) = metrics(MetricsRegion::County, 100);
     view.report(&Report::Collect(Box::new(collect_report())));
+    view.report(&assess_report(0, None));
     window(&view, "330604", 7);
     for (id, status) in [("a", "firing"), ("b", "firing"), ("c", "resolved")] {
         let alert =

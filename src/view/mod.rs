@@ -78,20 +78,22 @@ impl View {
     /// Takes in what a worker says of its tasks.
     pub fn report(&self, report: &Report) {
         match report {
-            Report::Collect(report) => self.take_collect(report),
-            Report::Assess(report) => drop(self.tallies.insert(report.partition, (**report).clone())),
+            Report::Collect(report) => {
+                drop(self.sources.insert((report.input, report.partition), (**report).clone()));
+            }
+            Report::Assess(report) => self.take_assess(report),
             Report::Released(partitions) => partitions.iter().for_each(|at| self.release(*at)),
             Report::Member(_) | Report::Restore(_) | Report::Commit(_) | Report::Trouble(_) => {}
         }
     }
 
-    fn take_collect(&self, report: &CollectReport) {
-        let key = (report.input, report.partition);
+    fn take_assess(&self, report: &AssessReport) {
         let mut report = report.clone();
         if report.open_hazards.is_none() {
-            report.open_hazards = self.sources.get(&key).and_then(|before| before.open_hazards.clone());
+            report.open_hazards =
+                self.tallies.get(&report.partition).and_then(|before| before.open_hazards.clone());
         }
-        self.sources.insert(key, report);
+        self.tallies.insert(report.partition, report);
     }
 
     /// Forgets what another replica shows from now on.

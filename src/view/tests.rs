@@ -27,6 +27,7 @@ fn assess(partition: u32, partitions: u32) -> Report {
         held_by: None,
         cells: 0,
         slices: 0,
+        open_hazards: None,
         limited: BTreeMap::new(),
         transitions: BTreeMap::new(),
         next_offset: 0,

@@ -156,9 +156,6 @@ pub struct CollectReport {
     pub idle: bool,
     /// Sensors that it remembers, ids in the duplicate table, open hazards and items: how full the bounded tables are.
     pub tables: BTreeMap<&'static str, u64>,
-    /// Open hazards by grade and the code of the region that they lie in (not those above it). Cheap to make only now and
-    /// then: `None` leaves what was reported before.
-    pub open_hazards: Option<BTreeMap<(String, Grade), u64>>,
     /// Gateways of which no sensor is heard, by id.
     pub silent_gateways: Vec<String>,
 }
@@ -211,6 +208,9 @@ pub struct AssessReport {
     pub cells: u64,
     /// Slices that it keeps.
     pub slices: u64,
+    /// Open hazards by grade and the code of the region that they lie in (not those above it). Cheap to make only now and
+    /// then: `None` leaves what was reported before.
+    pub open_hazards: Option<BTreeMap<(String, Grade), u64>>,
     /// What a limit dropped in this commit, by the limit's name in the settings.
     pub limited: BTreeMap<&'static str, u64>,
     /// Alert transitions of this commit, by status reached.
