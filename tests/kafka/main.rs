@@ -2,5 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod broker;
+mod client;
+mod deployment;
+mod exactly_once;
+mod load;
+#[path = "../oracle/mod.rs"]
+mod oracle;
 #[path = "../support/mod.rs"]
 mod support;
+mod truth;

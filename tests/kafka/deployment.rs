@@ -1,0 +1,135 @@
+//! The real binary on a real broker: its settings, its topics, its processes, and what befalls them.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::support::broker::signal;
+
+/// What all processes of a test share: settings in a file, and topics of their own.
+pub struct Deployment {
+    name: &'static str,
+    address: String,
+    folder: TempDir,
+}
+
+/// One process of `hazstream run`, killed at the end of the test.
+pub struct Process {
+    child: Child,
+    http: String,
+    log: PathBuf,
+}
+
+/// Small windows, short delays and quick failure detection: a test should take seconds, and cross many slides.
+const SETTINGS: &str = include_str!("settings.yaml");
+const RULES: &str = include_str!("rules.yaml");
+
+impl Deployment {
+    /// Settings and topics under a prefix that nobody else uses, on this broker or any other.
+    pub fn new(name: &'static str, address: &str) -> Deployment {
+        let folder = TempDir::with_prefix_in(format!("{name}-"), env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let prefix = folder.path().file_name().unwrap().to_str().unwrap();
+        let rules = folder.path().join("rules.yaml");
+        std::fs::write(&rules, RULES).unwrap();
+        let settings = SETTINGS
+            .replace("{address}", address)
+            .replace("{prefix}", prefix)
+            .replace("{rules}", rules.to_str().unwrap());
+        std::fs::write(folder.path().join("settings.yaml"), settings).unwrap();
+        let deployment = Deployment { name, address: address.to_string(), folder };
+        let created = deployment.command(&["topics", "create"]).output().unwrap();
+        assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
+        deployment
+    }
+
+    /// Where its broker is.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// A topic's full name.
+    pub fn topic(&self, name: &str) -> String {
+        format!("{}.{name}", self.folder.path().file_name().unwrap().to_str().unwrap())
+    }
+
+    /// Start a process; `instance` names it: the same name is the same replica, started again.
+    pub fn start(&self, instance: &str) -> Process {
+        let http = format!("127.0.0.1:{}", free_port());
+        let log = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{instance}.log", self.name));
+        let output = File::options().create(true).append(true).open(&log).unwrap();
+        let child = self
+            .command(&["run"])
+            .env("HAZSTREAM_KAFKA_INSTANCE", instance)
+            .env("HAZSTREAM_HTTP_LISTEN", &http)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().unwrap())
+            .stderr(output)
+            .spawn()
+            .unwrap();
+        Process { child, http, log }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hazstream"));
+        command.args(arguments).arg("--config").arg(self.folder.path().join("settings.yaml"));
+        command
+    }
+}
+
+impl Process {
+    /// The samples of a metric, each with its labels; none while the process does not answer.
+    pub fn metric(&self, name: &str) -> Vec<(String, f64)> {
+        let answer = ureq::get(format!("http://{}/metrics", self.http)).call();
+        let text = answer.map(|mut answer| answer.body_mut().read_to_string().unwrap()).unwrap_or_default();
+        text.lines()
+            .filter_map(|line| line.strip_prefix(name)?.rsplit_once(' '))
+            .filter(|(labels, _)| labels.is_empty() || labels.starts_with('{'))
+            .map(|(labels, value)| (labels.to_string(), value.parse().unwrap()))
+            .collect()
+    }
+
+    /// How many partitions it owns now.
+    pub fn owned(&self) -> usize {
+        self.metric("hazstream_assigned_partitions").iter().map(|(_, value)| *value as usize).sum()
+    }
+
+    /// It must still run: nothing that these tests do may end it.
+    pub fn expect_alive(&mut self) {
+        if let Some(status) = self.child.try_wait().unwrap() {
+            panic!("hazstream ended by itself ({status}); its log: {}", self.log.display());
+        }
+    }
+
+    /// kill -9.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM: it must commit, leave and end well.
+    pub fn stop(mut self) {
+        self.signal("TERM");
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "{status}; its log: {}", self.log.display());
+    }
+
+    /// SIGSTOP and SIGCONT make a zombie, SIGKILL a crash.
+    pub fn signal(&self, name: &str) {
+        signal(name, &self.child.id().to_string());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Ended already, or about to be: either is fine at the end of a test.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
