@@ -184,6 +184,22 @@ fn every_command_in_the_documents_exists() {
     assert!(complaints.is_empty(), "\n{complaints}");
 }
 
+#[test]
+fn every_link_in_the_documents_leads_somewhere() {
+    let mut complaints = String::new();
+    let documents = files(&["docs", "."]).into_iter().filter(|file| shown(file).ends_with(".md"));
+    for file in documents {
+        let text = read(&file);
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+            let leads_out = target.is_empty() || target.starts_with("http");
+            if !leads_out && !file.parent().unwrap().join(target).exists() {
+                writeln!(complaints, "{}: {target} does not exist", shown(&file)).unwrap();
+            }
+        }
+    }
+    assert!(complaints.is_empty(), "\n{complaints}");
+}
+
 /// The words that follow `lead` where a command begins: in backticks, or first on a line of a code block.
 fn words_behind(text: &str, lead: &str) -> Vec<String> {
     let mut words = Vec::new();

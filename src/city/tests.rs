@@ -1,3 +1,5 @@
+//! The city by its claims: proportions, rhythm, determinism, and totals that add up.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;

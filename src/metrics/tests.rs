@@ -1,3 +1,5 @@
+//! Metrics by example: what a report does to each series.
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! The read model by example: what reports show, and what goes again.
+
 use super::*;
 
 fn output(topic: Topic, key: &str, value: Option<&str>) -> Output {
