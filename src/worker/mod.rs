@@ -1,3 +1,398 @@
 //! The step function that drives tasks over a log: restore, transactions, rebalance, recovery.
+//!
+//! A worker never sleeps, spawns or reads a clock: one [`Worker::step`] does a little of what is due and returns, so that
+//! a thread or a seeded scheduler can drive it alike.
+//!
+//! **Invariant:** outputs, state and input offsets leave in one transaction, sent only by `commit`; what a task did since
+//! the last commit lives in memory alone, and is dropped with the task when the commit fails.
 
 pub mod report;
+mod plan;
+mod restore;
+mod task;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::assess::AssessTask;
+use crate::collect::CollectTask;
+use crate::event::EventTime;
+use crate::log::{Change, Failure, Log, Output, Record, Topic, TopicPartition, Verdict};
+use crate::tally::Tally;
+
+pub use plan::Plan;
+
+use report::{CommitReport, MemberReport, Report, RestoreReport, TransactionResult, TroubleReport};
+use restore::{Restore, Then};
+use task::{Task, state_name, state_partition};
+
+/// What a listener is told.
+pub enum Seen<'a> {
+    /// Something the worker reports.
+    Report(Report),
+    /// What a transaction has committed, in order.
+    Committed(&'a [Output]),
+}
+
+/// Hears what a worker has to tell. It must not block.
+pub type Listener = Box<dyn FnMut(Seen<'_>) + Send>;
+
+/// What one step did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Step {
+    /// Records applied.
+    pub records: usize,
+    /// Whether a transaction was committed.
+    pub committed: bool,
+    /// Whether every assigned task runs, and nothing waits to be mended.
+    pub running: bool,
+}
+
+/// One member of the group: its tasks, its log, its transaction.
+pub struct Worker {
+    index: usize,
+    log: Log,
+    plan: Arc<Plan>,
+    listener: Listener,
+    tasks: BTreeMap<TopicPartition, Task>,
+    restore: Option<Restore>,
+    /// Partitions assigned while another restore was under way.
+    waiting: Vec<TopicPartition>,
+    /// What the running tasks have written since the last commit.
+    out: Vec<Output>,
+    /// A commit that must be tried again, exactly as it was: its offsets.
+    retry: Option<Vec<(TopicPartition, i64)>>,
+    /// What must be done before anything else. A new worker has no producer yet.
+    trouble: Option<Verdict>,
+    last_commit: EventTime,
+    joined: bool,
+}
+
+impl Worker {
+    /// A worker that has done nothing yet, the `index`-th of its process.
+    pub fn new(index: usize, log: Log, plan: Arc<Plan>, listener: Listener) -> Self {
+        Worker {
+            index,
+            log,
+            plan,
+            listener,
+            tasks: BTreeMap::new(),
+            restore: None,
+            waiting: Vec::new(),
+            out: Vec::new(),
+            retry: None,
+            trouble: Some(Verdict::NewProducer),
+            last_commit: EventTime::MIN,
+            joined: false,
+        }
+    }
+
+    /// Does a little of what is due at `clock`; reading waits `timeout` at most.
+    ///
+    /// # Errors
+    /// Only with [`Verdict::Stop`]: a person must mend it. Everything else is mended by later steps.
+    pub fn step(&mut self, clock: EventTime, timeout: Duration) -> Result<Step, Failure> {
+        let done = self.try_step(clock, timeout);
+        match done {
+            Ok(step) => Ok(step),
+            Err(failure) if failure.verdict == Verdict::Stop => Err(failure),
+            Err(failure) => {
+                self.fail(&failure);
+                Ok(Step::default())
+            }
+        }
+    }
+
+    /// Commits what is done and leaves the group.
+    ///
+    /// # Errors
+    /// When the last commit failed: nothing is lost, the next owner does it again.
+    pub fn stop(&mut self, clock: EventTime) -> Result<(), Failure> {
+        let committed = if self.trouble.is_none() { self.commit(clock).map(|_| ()) } else { Ok(()) };
+        self.tasks.clear();
+        committed.and(self.log.leave())
+    }
+
+    fn try_step(&mut self, clock: EventTime, timeout: Duration) -> Result<Step, Failure> {
+        self.recover()?;
+        if self.retry.is_some() {
+            let committed = self.commit(clock)?;
+            return Ok(Step { records: 0, committed, running: false });
+        }
+        self.restore_on()?;
+        let timeout = if self.restore.is_some() { Duration::ZERO } else { timeout };
+        let records = self.read(clock, timeout)?;
+        self.tick(clock);
+        let committed = self.is_due(clock) && self.commit(clock)?;
+        Ok(Step { records, committed, running: self.is_running() })
+    }
+
+    /// Whether every assigned task runs, and nothing waits to be mended.
+    pub fn is_running(&self) -> bool {
+        self.joined && self.restore.is_none() && self.waiting.is_empty() && self.trouble.is_none() && self.retry.is_none()
+    }
+
+    /// Does what the last failure asked for.
+    fn recover(&mut self) -> Result<(), Failure> {
+        match self.trouble {
+            None | Some(Verdict::Retry | Verdict::Stop) => return Ok(()),
+            Some(Verdict::AbortAndRewind) => self.log.abort()?,
+            Some(Verdict::NewProducer) => self.log.renew()?,
+        }
+        self.trouble = None;
+        self.tell(Report::Trouble(TroubleReport { worker: self.index, waits_for: None }));
+        self.rebuild();
+        Ok(())
+    }
+
+    /// Drops every task and restores what is committed.
+    fn rebuild(&mut self) {
+        self.out.clear();
+        self.retry = None;
+        let again: Vec<TopicPartition> = std::mem::take(&mut self.tasks).into_keys().collect();
+        let unanswered = match self.restore.take() {
+            Some(restore) if restore.then == Then::Assign => restore.tasks.into_keys().collect(),
+            // They are assigned already, so they are rewound with the rest.
+            Some(restore) => {
+                self.begin_restore(restore.tasks.into_keys().chain(again).collect(), Then::Rewind);
+                return;
+            }
+            None => Vec::new(),
+        };
+        self.waiting.splice(0..0, unanswered);
+        if !again.is_empty() {
+            self.begin_restore(again, Then::Rewind);
+        }
+    }
+
+    fn begin_restore(&mut self, partitions: Vec<TopicPartition>, then: Then) {
+        let tasks = partitions.into_iter().map(|at| (at, self.created(at))).collect();
+        self.restore = Some(Restore::new(tasks, then));
+    }
+
+    /// A task that knows nothing.
+    fn created(&self, at: TopicPartition) -> Task {
+        let plan = &self.plan;
+        match at.topic {
+            Topic::Input(input) => Task::Collect(Box::new(CollectTask::new(
+                input,
+                at.partition,
+                plan.input_partitions.get(&input).copied().unwrap_or(at.partition + 1),
+                plan.tallies_partitions,
+                Arc::clone(&plan.taxonomy),
+                plan.collect[&input].clone(),
+            ))),
+            _ => Task::Assess(Box::new(AssessTask::new(
+                at.partition,
+                Arc::clone(&plan.taxonomy),
+                Arc::clone(&plan.assess),
+            ))),
+        }
+    }
+
+    /// Carries the restore under way on, or begins the next one.
+    fn restore_on(&mut self) -> Result<(), Failure> {
+        if self.restore.is_none() && !self.waiting.is_empty() {
+            let waiting = std::mem::take(&mut self.waiting);
+            self.begin_restore(waiting, Then::Assign);
+        }
+        let Some(restore) = &mut self.restore else { return Ok(()) };
+        let restored = restore.step(&mut self.log, &self.plan)?;
+        let (done, total) = restore.progress();
+        let report = RestoreReport { worker: self.index, done, total };
+        if restored {
+            let offsets: Vec<_> = restore.tasks.iter().map(|(&at, task)| (at, task.next_offset())).collect();
+            match restore.then {
+                Then::Assign => self.log.assign(&offsets)?,
+                Then::Rewind => self.log.rewind(&offsets)?,
+            }
+            let restore = self.restore.take().expect("it was there a line ago");
+            self.tasks.extend(restore.tasks);
+            self.tell_member(restore.then == Then::Assign);
+        }
+        self.tell(Report::Restore(report));
+        Ok(())
+    }
+
+    /// Reads once and applies what came to the tasks that run.
+    fn read(&mut self, clock: EventTime, timeout: Duration) -> Result<usize, Failure> {
+        const RECORDS_PER_STEP: usize = 2000;
+        let (tasks, out) = (&mut self.tasks, &mut self.out);
+        let mut applied = 0;
+        let mut damaged = None;
+        let changes = self.log.poll(timeout, RECORDS_PER_STEP, &mut |records| {
+            let Some(first) = records.first() else { return };
+            match tasks.get_mut(&first.at) {
+                Some(Task::Collect(task)) => task.apply(records, clock, out),
+                Some(Task::Assess(task)) => {
+                    for record in records {
+                        if let Err(failure) = apply_tally(task, record, out) {
+                            damaged = Some(failure);
+                            return;
+                        }
+                    }
+                }
+                // Fetched before a rewind that is still to come.
+                None => return,
+            }
+            applied += records.len();
+        })?;
+        if let Some(damaged) = damaged {
+            return Err(damaged);
+        }
+        for change in changes {
+            self.change(change, clock)?;
+        }
+        Ok(applied)
+    }
+
+    fn change(&mut self, change: Change, clock: EventTime) -> Result<(), Failure> {
+        match change {
+            Change::Assigned(partitions) => {
+                self.joined = true;
+                self.waiting.extend(partitions);
+                if self.waiting.is_empty() {
+                    self.log.assign(&[])?;
+                    self.tell_member(true);
+                }
+            }
+            Change::Revoking(partitions) => {
+                // What the group takes away must be committed first: the next owner restores what is committed.
+                let committed = if self.restore.is_none() { self.commit(clock).map(|_| ()) } else { Ok(()) };
+                self.forget(&partitions);
+                let released = self.log.release(&partitions);
+                committed.and(released)?;
+            }
+            Change::Lost(partitions) => {
+                self.forget(&partitions);
+                self.log.release(&partitions)?;
+                // The transaction under way may hold what the lost tasks wrote: none of it may be committed.
+                return Err(Failure::new(Verdict::AbortAndRewind, "partitions were lost to another member"));
+            }
+            Change::AtEnd(at) => {
+                if let Some(Task::Collect(task)) = self.tasks.get_mut(&at) {
+                    task.at_end(true);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self, partitions: &[TopicPartition]) {
+        self.tasks.retain(|at, _| !partitions.contains(at));
+        self.waiting.retain(|at| !partitions.contains(at));
+        if let Some(restore) = &mut self.restore {
+            restore.tasks.retain(|at, _| !partitions.contains(at));
+        }
+        self.tell(Report::Released(partitions.to_vec()));
+        self.tell_member(false);
+    }
+
+    fn tick(&mut self, clock: EventTime) {
+        for task in self.tasks.values_mut() {
+            if let Task::Collect(task) = task {
+                task.tick(clock);
+            }
+        }
+    }
+
+    fn is_due(&self, clock: EventTime) -> bool {
+        let news = || self.out.iter().any(|output| output.topic == Topic::AlertEvents);
+        let since = clock.since_ms(self.last_commit);
+        // A clock that was set back must not stop commits.
+        since < 0 || since >= self.plan.commit_interval_ms || since >= self.plan.hurry_ms && news()
+    }
+
+    /// Sends outputs, state and offsets in one transaction. Returns whether there was anything to commit.
+    fn commit(&mut self, clock: EventTime) -> Result<bool, Failure> {
+        let offsets = match self.retry.take() {
+            Some(offsets) => offsets,
+            None => {
+                for task in self.tasks.values_mut() {
+                    task.flush(clock, &mut self.out);
+                }
+                self.last_commit = clock;
+                if self.out.is_empty() {
+                    return Ok(false);
+                }
+                self.log.begin()?;
+                for output in &self.out {
+                    self.log.produce(placed(output, &self.plan))?;
+                }
+                // Every transaction carries the offsets of every task, moved or not: one without any would not be
+                // fenced by the group's generation.
+                self.tasks.iter().map(|(&at, task)| (at, task.next_offset())).collect()
+            }
+        };
+        let begun = (self.plan.stopwatch)();
+        match self.log.commit(&offsets) {
+            Ok(()) => {
+                self.committed((self.plan.stopwatch)().saturating_sub(begun), clock);
+                Ok(true)
+            }
+            Err(failure) => {
+                if failure.verdict == Verdict::Retry {
+                    self.retry = Some(offsets);
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    fn committed(&mut self, duration: Duration, clock: EventTime) {
+        let out = std::mem::take(&mut self.out);
+        let mut outputs = BTreeMap::new();
+        for output in &out {
+            *outputs.entry(output.topic.name()).or_insert(0) += 1;
+        }
+        (self.listener)(Seen::Committed(&out));
+        let result = TransactionResult::Committed;
+        self.tell(Report::Commit(CommitReport { worker: self.index, duration, result, outputs }));
+        for (&at, task) in &self.tasks {
+            let end = self.log.end_seen(at).unwrap_or_else(|| task.next_offset());
+            (self.listener)(Seen::Report(task.report(at, end, clock)));
+        }
+    }
+
+    fn fail(&mut self, failure: &Failure) {
+        if matches!(failure.verdict, Verdict::AbortAndRewind | Verdict::NewProducer) {
+            self.trouble = Some(failure.verdict);
+        }
+        self.tell(Report::Trouble(TroubleReport { worker: self.index, waits_for: Some(failure.message.clone()) }));
+    }
+
+    fn tell_member(&mut self, rebalanced: bool) {
+        let assigned = self.tasks.keys().copied().collect();
+        let stable = self.joined && self.restore.is_none() && self.waiting.is_empty();
+        self.tell(Report::Member(MemberReport { worker: self.index, stable, assigned, rebalanced }));
+    }
+
+    fn tell(&mut self, report: Report) {
+        (self.listener)(Seen::Report(report));
+    }
+}
+
+/// Applies one record of the tallies log.
+fn apply_tally(task: &mut AssessTask, record: &Record<'_>, out: &mut Vec<Output>) -> Result<(), Failure> {
+    let tally = Tally::decode(record.value.unwrap_or_default()).map_err(|error| {
+        let at = record.at;
+        Failure::new(
+            Verdict::Stop,
+            format!("{} partition {} offset {}: {error}", at.topic.name(), at.partition, record.offset),
+        )
+    })?;
+    task.apply(&tally, record.offset, out);
+    Ok(())
+}
+
+/// An output with the partition that only a worker knows: a task's state lives where its name says.
+fn placed(output: &Output, plan: &Plan) -> Output {
+    let mut output = output.clone();
+    if output.topic == Topic::State {
+        let name = output.key.split(|&byte| byte == b'|').next().unwrap_or_default();
+        let name = std::str::from_utf8(name).expect("tasks name their state in ASCII");
+        output.partition = Some(state_partition(name, plan.state_partitions));
+    }
+    output
+}

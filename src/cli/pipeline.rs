@@ -1,0 +1,113 @@
+//! From settings to what workers are told: taxonomy, rules, and how the topics are divided.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::exit::Stop;
+use crate::assess::{self, Windows};
+use crate::collect;
+use crate::config::{self, Settings};
+use crate::log::{Input, Topic};
+use crate::taxonomy::Taxonomy;
+use crate::worker::Plan;
+
+/// Taxonomy, windows and rules, read and checked.
+pub struct Pipeline {
+    /// The taxonomy.
+    pub taxonomy: Arc<Taxonomy>,
+    /// What assess tasks are told.
+    pub assess: Arc<assess::Settings>,
+}
+
+impl Pipeline {
+    /// Reads what the settings name.
+    ///
+    /// # Errors
+    /// Every mistake in the taxonomy; where it has none, every mistake in the rules.
+    pub fn read(settings: &Settings) -> Result<Pipeline, Stop> {
+        let taxonomy = match &settings.taxonomy_dir {
+            Some(dir) => Taxonomy::load(dir).map_err(|problems| Stop::problems(&problems))?,
+            None => Taxonomy::shipped(),
+        };
+        let windows = Windows::new(settings.windows.iter().map(window).collect());
+        let rules = match &settings.rules_file {
+            Some(file) => {
+                let name = file.display().to_string();
+                let text = std::fs::read_to_string(file).map_err(|error| {
+                    Stop::problems(&[format!("{name}: the rules cannot be read: {error}: name a file that exists")])
+                })?;
+                assess::read_rules(&name, &text, &taxonomy, &windows)
+            }
+            None => assess::shipped_rules(&taxonomy, &windows),
+        };
+        let assess = assess::Settings {
+            windows,
+            rules: rules.map_err(|problems| Stop::problems(&problems))?,
+            emit: match settings.emit {
+                config::Emit::Latest => assess::Emit::Latest,
+                config::Emit::Closes => assess::Emit::Closes,
+                config::Emit::Both => assess::Emit::Both,
+            },
+            emit_every_ms: settings.emit_every_ms,
+            coverage_min: settings.coverage_min,
+            commands_topic: settings.kafka.topic(Topic::Input(Input::Commands)).to_owned(),
+        };
+        Ok(Pipeline { taxonomy: Arc::new(taxonomy), assess: Arc::new(assess) })
+    }
+
+    /// What workers are told, when the topics have these partitions.
+    pub fn plan(&self, settings: &Settings, partitions: &BTreeMap<Topic, u32>) -> Plan {
+        let count = |topic| partitions.get(&topic).copied().unwrap_or(0);
+        let collect = |input| self.collect(settings, settings.kafka.topic(Topic::Input(input)));
+        let commit_interval_ms = i64::try_from(settings.commit_interval.as_millis()).unwrap_or(i64::MAX);
+        Plan {
+            taxonomy: Arc::clone(&self.taxonomy),
+            collect: Input::ALL.into_iter().map(|input| (input, collect(input))).collect(),
+            assess: Arc::clone(&self.assess),
+            commit_interval_ms,
+            hurry_ms: commit_interval_ms / 4,
+            input_partitions: Input::ALL.into_iter().map(|i| (i, count(Topic::Input(i)))).collect(),
+            tallies_partitions: count(Topic::Tallies),
+            state_partitions: count(Topic::State),
+            stopwatch,
+        }
+    }
+
+    fn collect(&self, settings: &Settings, source_topic: &str) -> collect::Settings {
+        let (time, limits) = (&settings.time, &settings.limits);
+        collect::Settings {
+            allowed_disorder_ms: time.allowed_disorder_ms,
+            idle_after_ms: time.idle_after_ms,
+            max_future_skew_ms: time.max_future_skew_ms,
+            dedup_horizon_ms: time.dedup_horizon_ms,
+            dedup_ids_max: limits.ids_max,
+            longest_horizon_ms: self.assess.windows.longest_horizon_ms(),
+            finest_slice_ms: self.assess.windows.finest_slice_ms(),
+            hold_for_ms: time.hold_for_ms,
+            expected_for_ms: time.expected_for_ms,
+            held_max: limits.held_max,
+            subjects_max: limits.subjects_max,
+            max_event_bytes: limits.max_event_bytes,
+            zone: time.zone.clone(),
+            source_topic: source_topic.to_owned(),
+            ..collect::Settings::default()
+        }
+    }
+}
+
+fn window(written: &config::Window) -> assess::WindowSpec {
+    assess::WindowSpec {
+        name: written.name.clone(),
+        slide_name: config::duration_text(written.slide_ms),
+        size_ms: written.size_ms,
+        slide_ms: written.slide_ms,
+        horizon_ms: written.horizon_ms,
+    }
+}
+
+/// Time since the process first asked.
+fn stopwatch() -> Duration {
+    static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+    START.elapsed()
+}

@@ -1,0 +1,147 @@
+//! The two kinds of task, behind what a worker needs of both.
+
+use std::collections::BTreeMap;
+
+use super::report::{AssessReport, CollectReport, Report};
+use crate::assess::AssessTask;
+use crate::collect::CollectTask;
+use crate::event::EventTime;
+use crate::log::{Input, Output, Topic, TopicPartition};
+use crate::tally::StateError;
+use crate::warn::Status;
+
+/// A task of either kind.
+///
+/// ```text
+/// Created ─► Restoring ─► Running ─► (dropped)
+/// ```
+///
+/// A created task knows nothing; a restoring one takes records of `hazard.state` and its input's tail; a running one
+/// takes its input. An abort drops it: its successor restores what is committed.
+pub enum Task {
+    /// Of one input partition.
+    Collect(Box<CollectTask>),
+    /// Of one tallies partition.
+    Assess(Box<AssessTask>),
+}
+
+impl Task {
+    /// Takes one of its records of `hazard.state` back.
+    pub fn restore(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), StateError> {
+        match self {
+            Task::Collect(task) => match value {
+                Some(value) => task.restore(key, value),
+                None => Ok(()),
+            },
+            Task::Assess(task) => {
+                let damaged = || StateError::Damaged { what: String::from_utf8_lossy(key).into_owned() };
+                let text = std::str::from_utf8(key).map_err(|_| damaged())?;
+                let mut parts = text.splitn(3, '|').skip(1);
+                let (Some(kind), Some(id)) = (parts.next(), parts.next()) else { return Err(damaged()) };
+                task.restore(kind, id, value)
+            }
+        }
+    }
+
+    /// The input offset that its state reflects; `None` when there was no state.
+    pub fn reflected(&self) -> Option<i64> {
+        match self {
+            Task::Collect(task) => task.resume().map(|resume| resume.next),
+            Task::Assess(task) => task.reflected(),
+        }
+    }
+
+    /// A first start at `offset`: there is no state and no committed offset.
+    pub fn start_at(&mut self, offset: i64) {
+        match self {
+            Task::Collect(task) => task.start_at(offset),
+            Task::Assess(task) => task.start_at(offset),
+        }
+    }
+
+    /// The next offset that it wants.
+    pub fn next_offset(&self) -> i64 {
+        match self {
+            Task::Collect(task) => task.next_offset(),
+            Task::Assess(task) => task.next_offset(),
+        }
+    }
+
+    /// How it stands after a commit; `end_offset` is the end of its input as last told by the broker.
+    pub fn report(&self, at: TopicPartition, end_offset: i64, clock: EventTime) -> Report {
+        match self {
+            Task::Collect(task) => Report::Collect(Box::new(collect_report(task, at, end_offset, clock))),
+            Task::Assess(task) => Report::Assess(Box::new(assess_report(task, end_offset))),
+        }
+    }
+
+    /// Writes what is to be committed.
+    pub fn flush(&mut self, clock: EventTime, out: &mut Vec<Output>) {
+        match self {
+            Task::Collect(task) => task.flush(clock, out),
+            Task::Assess(task) => task.flush(out),
+        }
+    }
+}
+
+/// The first part of a task's keys in `hazard.state`.
+pub fn state_name(at: TopicPartition) -> String {
+    match at.topic {
+        Topic::Input(input) => collect_name(input, at.partition),
+        _ => AssessTask::state_name(at.partition),
+    }
+}
+
+fn collect_name(input: Input, partition: u32) -> String {
+    format!("collect-{}-{partition}", input.name())
+}
+
+/// The partition of `hazard.state` that holds a task's records, of `partitions`: fixed by its name, so that whoever owns
+/// the task finds them.
+pub fn state_partition(name: &str, partitions: u32) -> u32 {
+    (xxhash_rust::xxh3::xxh3_64(name.as_bytes()) % u64::from(partitions.max(1))) as u32
+}
+
+fn collect_report(task: &CollectTask, at: TopicPartition, end_offset: i64, clock: EventTime) -> CollectReport {
+    let report = task.report();
+    let numbers = report.numbers.clone();
+    CollectReport {
+        input: task.input(),
+        partition: at.partition,
+        ledger: report.ledger,
+        added: numbers.added,
+        rejects: numbers.rejects,
+        late: numbers.late,
+        adopted: numbers.adopted,
+        limited: numbers.limited,
+        next_offset: report.next_offset,
+        end_offset,
+        watermark: report.watermark,
+        frontier: report.frontier,
+        clock,
+        idle: report.idle,
+        tables: report.tables.clone(),
+        silent_gateways: report.silent_gateways.clone(),
+    }
+}
+
+fn assess_report(task: &AssessTask, end_offset: i64) -> AssessReport {
+    let (cells, slices, _) = task.sizes();
+    let mut alerts = BTreeMap::new();
+    for alert in task.alerts().filter(|alert| alert.status != Status::Resolved) {
+        *alerts.entry((alert.level, alert.status.code())).or_insert(0) += 1;
+    }
+    AssessReport {
+        partition: task.partition(),
+        event_clock: task.event_clock(),
+        held_by: task.held_by(),
+        cells,
+        slices,
+        alerts,
+        open_hazards: task.open_hazards(),
+        limited: BTreeMap::new(),
+        transitions: BTreeMap::new(),
+        next_offset: task.next_offset(),
+        end_offset,
+    }
+}
