@@ -184,6 +184,14 @@ impl Log {
         }
     }
 
+    /// The end of an assigned partition as the last read was told it, without asking; `None` before that.
+    pub fn end_seen(&self, partition: TopicPartition) -> Option<i64> {
+        match self {
+            Log::Memory(log) => log.end_seen(partition),
+            Log::Kafka(log) => log.end_seen(partition),
+        }
+    }
+
     /// Reads committed records of any partition, apart from the assignment, from offset `from` to before `to`. Returns
     /// the next position, which passes control and aborted records too; to be called again until it is ≥ `to`.
     pub fn read(

@@ -25,7 +25,7 @@ pub use plan::Plan;
 
 use report::{CommitReport, MemberReport, Report, RestoreReport, TransactionResult, TroubleReport};
 use restore::{Restore, Then};
-use task::{Task, state_name, state_partition};
+use task::{Task, state_partition};
 
 /// What a listener is told.
 pub enum Seen<'a> {
