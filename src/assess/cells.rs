@@ -25,7 +25,7 @@ pub struct Cells {
     pub dirty: BTreeSet<DirtySlice>,
     /// (cell, window) whose count or coverage changed since the last emission round.
     pub changed: Vec<(u32, u16)>,
-    /// What came later than a window's horizon, by grid.
+    /// Counts that came later than a window's horizon since they were last asked for.
     pub too_late: u64,
     /// By grid: the open slice. Older ones are sealed.
     open: Vec<i64>,

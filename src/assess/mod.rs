@@ -12,6 +12,7 @@ mod command;
 mod count;
 mod draft;
 mod emit;
+mod hazards;
 mod judge;
 mod load;
 mod rule;
@@ -35,6 +36,7 @@ use cells::Cells;
 use clock::EventClock;
 use count::ActiveWatch;
 use emit::Emission;
+use hazards::Hazards;
 use judge::Judge;
 
 pub use draft::level_code;
@@ -75,7 +77,7 @@ pub struct AssessTask {
     /// Sensors heard and expected behind each gateway, by the input partition that says so.
     gateways: BTreeMap<String, BTreeMap<(Input, u32), (u32, u32)>>,
     /// Hazards not yet closed.
-    open_hazards: BTreeMap<String, (String, Grade)>,
+    hazards: Hazards,
     /// Keys of gateways, hazards and cells' coverage whose stored form must be written.
     changed: BTreeSet<state::Key>,
     /// Whether the task's own record must be written: it always is by the first commit.
@@ -98,7 +100,7 @@ impl AssessTask {
             book: Book::default(),
             emission: Emission::default(),
             gateways: BTreeMap::new(),
-            open_hazards: BTreeMap::new(),
+            hazards: Hazards::default(),
             changed: BTreeSet::new(),
             clock_changed: true,
             has_state: false,
@@ -165,7 +167,9 @@ impl AssessTask {
                     hear_gateway(&mut self.gateways, &mut self.changed, tally, signal, (heard, expected));
                 judge.gateway(signal, heard, expected);
             }
-            follow_hazard(&mut self.open_hazards, &mut self.changed, signal);
+            if let Some(id) = self.hazards.follow(signal) {
+                self.changed.insert(state::Key::Hazard(id));
+            }
             judge.signal(signal);
         }
         self.pass_time(before, corrections, out);
@@ -248,18 +252,20 @@ impl AssessTask {
         self.clock.holding().map(|(input, _)| input)
     }
 
-    /// Open hazards by region code and grade, at the region level of the cells.
-    pub fn open_hazards(&self) -> BTreeMap<(String, Grade), u64> {
-        let mut open = BTreeMap::new();
-        for (region, grade) in self.open_hazards.values() {
-            *open.entry((region.clone(), *grade)).or_insert(0) += 1;
-        }
-        open
+    /// Open hazards by the code of the region they lie in (not those above it) and grade.
+    pub fn open_hazards(&self) -> &BTreeMap<(String, Grade), u64> {
+        self.hazards.counts()
     }
 
-    /// How many cells and slices it keeps, and what came later than a horizon.
-    pub fn sizes(&self) -> (u64, u64, u64) {
-        (self.cells.iter().count() as u64, self.cells.slices(), self.cells.too_late)
+    /// Alert transitions since the last call, by status reached.
+    pub fn take_transitions(&mut self) -> BTreeMap<&'static str, u64> {
+        self.book.take_transitions()
+    }
+
+    /// How many cells and slices it keeps, and how many counts came later than a horizon since the last call.
+    pub fn sizes(&mut self) -> (u64, u64, u64) {
+        let too_late = std::mem::take(&mut self.cells.too_late);
+        (self.cells.iter().count() as u64, self.cells.slices(), too_late)
     }
 }
 
@@ -312,22 +318,4 @@ fn hear_gateway(
     parts.insert((tally.input, tally.partition), said);
     changed.insert(state::Key::Gateway(id.clone()));
     parts.values().fold((0, 0), |sum, part| (sum.0 + part.0, sum.1 + part.1))
-}
-
-/// Keeps the set of open hazards.
-fn follow_hazard(
-    open: &mut BTreeMap<String, (String, Grade)>,
-    changed: &mut BTreeSet<state::Key>,
-    signal: &Signal,
-) {
-    let (Subject::Hazard(id), What::Stage { grade, terminal, .. }) = (&signal.subject, &signal.what) else {
-        return;
-    };
-    if *terminal {
-        open.remove(id);
-    } else {
-        let grade = grade.or(open.get(id).map(|known| known.1)).unwrap_or(Grade::General);
-        open.insert(id.clone(), (signal.region.clone(), grade));
-    }
-    changed.insert(state::Key::Hazard(id.clone()));
 }

@@ -70,7 +70,7 @@ impl AssessTask {
                     self.write("gateway", &id, Some(encode(&parts)), out);
                 }
                 Key::Hazard(id) => {
-                    let value = self.open_hazards.get(&id).map(encode);
+                    let value = self.hazards.get(&id).map(encode);
                     self.write("hazard", &id, value, out);
                 }
             }
@@ -114,7 +114,7 @@ impl AssessTask {
             }
             "hazard" => {
                 let hazard: (String, Grade) = postcard::from_bytes(body).map_err(|_| damaged())?;
-                self.open_hazards.insert(id.to_owned(), hazard);
+                self.hazards.set(id, Some(hazard));
             }
             _ => return Err(damaged()),
         }

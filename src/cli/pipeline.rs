@@ -35,7 +35,9 @@ impl Pipeline {
             Some(file) => {
                 let name = file.display().to_string();
                 let text = std::fs::read_to_string(file).map_err(|error| {
-                    Stop::problems(&[format!("{name}: the rules cannot be read: {error}: name a file that exists")])
+                    Stop::problems(&[format!(
+                        "{name}: the rules cannot be read: {error}: name a file that exists"
+                    )])
                 })?;
                 assess::read_rules(&name, &text, &taxonomy, &windows)
             }

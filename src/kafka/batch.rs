@@ -106,6 +106,25 @@ impl<C: ConsumerContext> Queue<C> {
         }
     }
 
+    /// The high watermark of a partition that is fetched, as the last fetch was told it; asks nobody.
+    pub(super) fn end_seen(&self, topic: &str, partition: u32) -> Option<i64> {
+        let topic = CString::new(topic).ok()?;
+        let partition = i32::try_from(partition).ok()?;
+        let client = self.consumer.client().native_ptr();
+        let (mut low, mut high) = (0, 0);
+        // SAFETY: the client is alive, `topic` is a C string that is only read, and both numbers outlive the call.
+        let error = unsafe {
+            native::rd_kafka_get_watermark_offsets(
+                client,
+                topic.as_ptr(),
+                partition,
+                &raw mut low,
+                &raw mut high,
+            )
+        };
+        (error == native::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0).then_some(high)
+    }
+
     pub(super) fn bell(&self) -> &Bell {
         &self.bell
     }

@@ -105,6 +105,11 @@ impl KafkaLog {
         self.scout()?.bounds(partition)
     }
 
+    /// See [`crate::log::Log::end_seen`].
+    pub fn end_seen(&self, partition: TopicPartition) -> Option<i64> {
+        self.member.as_ref()?.end_seen(partition)
+    }
+
     /// See [`crate::log::Log::read`].
     pub fn read(&mut self, at: TopicPartition, from: i64, to: i64, each: Each<'_>) -> Result<i64, Failure> {
         let now = (self.now)();

@@ -48,6 +48,11 @@ pub(super) struct Member {
 }
 
 impl Member {
+    /// The end of a partition as the last fetch was told it.
+    pub(super) fn end_seen(&self, partition: TopicPartition) -> Option<i64> {
+        self.inputs.end_seen(self.names.name(partition.topic), partition.partition)
+    }
+
     /// Subscribes to the inputs and the tallies; joining begins with the first poll.
     pub(super) fn join(settings: &KafkaSettings, names: Arc<Names>) -> Result<Member, Failure> {
         let session = settings.session_timeout.as_millis().to_string();

@@ -15,6 +15,8 @@ pub struct Book {
     entries: BTreeMap<String, Entry>,
     /// Ids whose state must be written at the next commit.
     changed: BTreeSet<String>,
+    /// Transitions since they were last asked for, by status reached.
+    transitions: BTreeMap<&'static str, u64>,
     /// Acknowledgements that run out, in order of time.
     expiries: BTreeSet<(EventTime, String)>,
 }
@@ -137,6 +139,11 @@ impl Book {
         }
     }
 
+    /// Transitions since the last call, by status reached.
+    pub fn take_transitions(&mut self) -> BTreeMap<&'static str, u64> {
+        std::mem::take(&mut self.transitions)
+    }
+
     /// The ids and stored forms of what changed since the last call.
     pub fn take_changed(&mut self) -> Vec<(String, Vec<u8>)> {
         let changed = std::mem::take(&mut self.changed);
@@ -163,6 +170,9 @@ impl Book {
     fn write(&mut self, id: &str, from: Option<Status>, to: Status, step: Step, out: &mut Vec<Output>) {
         let entry = self.entries.get_mut(id).expect("only called for an alert in the book");
         entry.seq += 1;
+        if from != Some(to) {
+            *self.transitions.entry(to.code()).or_insert(0) += 1;
+        }
         let event = AlertEvent {
             alert: entry.alert.clone(),
             transition: Transition {

@@ -6,8 +6,8 @@
 //! **Invariant:** outputs, state and input offsets leave in one transaction, sent only by `commit`; what a task did since
 //! the last commit lives in memory alone, and is dropped with the task when the commit fails.
 
-pub mod report;
 mod plan;
+pub mod report;
 mod restore;
 mod task;
 
@@ -130,7 +130,11 @@ impl Worker {
 
     /// Whether every assigned task runs, and nothing waits to be mended.
     pub fn is_running(&self) -> bool {
-        self.joined && self.restore.is_none() && self.waiting.is_empty() && self.trouble.is_none() && self.retry.is_none()
+        self.joined
+            && self.restore.is_none()
+            && self.waiting.is_empty()
+            && self.trouble.is_none()
+            && self.retry.is_none()
     }
 
     /// Does what the last failure asked for.
@@ -349,9 +353,9 @@ impl Worker {
         (self.listener)(Seen::Committed(&out));
         let result = TransactionResult::Committed;
         self.tell(Report::Commit(CommitReport { worker: self.index, duration, result, outputs }));
-        for (&at, task) in &self.tasks {
+        for (&at, task) in &mut self.tasks {
             let end = self.log.end_seen(at).unwrap_or_else(|| task.next_offset());
-            (self.listener)(Seen::Report(task.report(at, end, clock)));
+            (self.listener)(Seen::Report(task.report(at, self.plan.tallies_partitions, end, clock)));
         }
     }
 
@@ -359,7 +363,10 @@ impl Worker {
         if matches!(failure.verdict, Verdict::AbortAndRewind | Verdict::NewProducer) {
             self.trouble = Some(failure.verdict);
         }
-        self.tell(Report::Trouble(TroubleReport { worker: self.index, waits_for: Some(failure.message.clone()) }));
+        self.tell(Report::Trouble(TroubleReport {
+            worker: self.index,
+            waits_for: Some(failure.message.clone()),
+        }));
     }
 
     fn tell_member(&mut self, rebalanced: bool) {

@@ -156,7 +156,8 @@ fn read_chunk(
     let Some(range) = ranges.last_mut() else { return Ok(0) };
     let mut passed = 0;
     if range.from < range.to {
-        let next = log.read(range.at, range.from, range.to, &mut |records| records.iter().for_each(&mut *each))?;
+        let next =
+            log.read(range.at, range.from, range.to, &mut |records| records.iter().for_each(&mut *each))?;
         passed = (next.min(range.to) - range.from).max(0).unsigned_abs();
         range.from = next;
     }

@@ -8,7 +8,6 @@ use crate::collect::CollectTask;
 use crate::event::EventTime;
 use crate::log::{Input, Output, Topic, TopicPartition};
 use crate::tally::StateError;
-use crate::warn::Status;
 
 /// A task of either kind.
 ///
@@ -67,11 +66,25 @@ impl Task {
         }
     }
 
-    /// How it stands after a commit; `end_offset` is the end of its input as last told by the broker.
-    pub fn report(&self, at: TopicPartition, end_offset: i64, clock: EventTime) -> Report {
+    /// How it stands after a commit; `end_offset` is the end of its input as last told by the broker, `partitions` how many
+    /// the tallies log has.
+    pub fn report(
+        &mut self,
+        at: TopicPartition,
+        partitions: u32,
+        end_offset: i64,
+        clock: EventTime,
+    ) -> Report {
         match self {
-            Task::Collect(task) => Report::Collect(Box::new(collect_report(task, at, end_offset, clock))),
-            Task::Assess(task) => Report::Assess(Box::new(assess_report(task, end_offset))),
+            Task::Collect(task) => {
+                let Topic::Input(input) = at.topic else {
+                    unreachable!("collect tasks are made for inputs alone")
+                };
+                Report::Collect(Box::new(collect_report(task, (input, at.partition), end_offset, clock)))
+            }
+            Task::Assess(task) => {
+                Report::Assess(Box::new(assess_report(task, partitions, end_offset, clock)))
+            }
         }
     }
 
@@ -102,12 +115,17 @@ pub fn state_partition(name: &str, partitions: u32) -> u32 {
     (xxhash_rust::xxh3::xxh3_64(name.as_bytes()) % u64::from(partitions.max(1))) as u32
 }
 
-fn collect_report(task: &CollectTask, at: TopicPartition, end_offset: i64, clock: EventTime) -> CollectReport {
+fn collect_report(
+    task: &CollectTask,
+    (input, partition): (Input, u32),
+    end_offset: i64,
+    clock: EventTime,
+) -> CollectReport {
     let report = task.report();
     let numbers = report.numbers.clone();
     CollectReport {
-        input: task.input(),
-        partition: at.partition,
+        input,
+        partition,
         ledger: report.ledger,
         added: numbers.added,
         rejects: numbers.rejects,
@@ -125,22 +143,19 @@ fn collect_report(task: &CollectTask, at: TopicPartition, end_offset: i64, clock
     }
 }
 
-fn assess_report(task: &AssessTask, end_offset: i64) -> AssessReport {
-    let (cells, slices, _) = task.sizes();
-    let mut alerts = BTreeMap::new();
-    for alert in task.alerts().filter(|alert| alert.status != Status::Resolved) {
-        *alerts.entry((alert.level, alert.status.code())).or_insert(0) += 1;
-    }
+fn assess_report(task: &mut AssessTask, partitions: u32, end_offset: i64, clock: EventTime) -> AssessReport {
+    let (cells, slices, too_late) = task.sizes();
     AssessReport {
         partition: task.partition(),
+        partitions,
+        clock,
         event_clock: task.event_clock(),
         held_by: task.held_by(),
         cells,
         slices,
-        alerts,
-        open_hazards: task.open_hazards(),
-        limited: BTreeMap::new(),
-        transitions: BTreeMap::new(),
+        open_hazards: Some(task.open_hazards().clone()),
+        limited: BTreeMap::from([("windows.horizon", too_late)]),
+        transitions: task.take_transitions(),
         next_offset: task.next_offset(),
         end_offset,
     }

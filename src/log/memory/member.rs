@@ -208,6 +208,10 @@ impl MemoryLog {
         })
     }
 
+    pub(crate) fn end_seen(&self, partition: TopicPartition) -> Option<i64> {
+        self.broker.lock().partition(partition).ok().map(|partition| partition.end())
+    }
+
     pub(crate) fn read(
         &mut self,
         at: TopicPartition,
