@@ -1,6 +1,6 @@
 # Every command of the project. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt map sim sim-bugs bench kafka-start kafka-stop
+.PHONY: help demo test check fmt docs sim sim-bugs bench kafka-start kafka-stop
 
 # Options of the demo, for example: make demo ARGS='--for 30s --speed 120'
 ARGS ?=
@@ -25,8 +25,9 @@ check: ## formatting and lints, warnings denied
 fmt: ## format the code
 	cargo fmt
 
-map: ## write the code map of docs/ARCHITECTURE.md again
-	HAZSTREAM_UPDATE=1 cargo test --quiet --test tidy the_code_map
+docs: ## write the generated documents again: configuration, metrics, the code map
+	HAZSTREAM_TEST_WRITE=1 cargo test --quiet --lib drift
+	HAZSTREAM_TEST_WRITE=1 cargo test --quiet --test tidy the_code_map
 
 sim: ## many simulations (SEEDS=10000), or one again (SEED=42)
 	HAZSTREAM_SIM_SEEDS=$(SEEDS) HAZSTREAM_SIM_SEED=$(SEED) cargo test --quiet --test simulation -- --nocapture

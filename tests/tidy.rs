@@ -142,7 +142,7 @@ fn nothing_names_a_machine() {
     assert!(complaints.is_empty(), "\n{complaints}");
 }
 
-/// The code map is made from the first sentence of each file. `HAZSTREAM_UPDATE=1 cargo test --test tidy` writes it again.
+/// The code map is made from the first sentence of each file. `HAZSTREAM_TEST_WRITE=1 cargo test --test tidy` writes it again.
 #[test]
 fn the_code_map_in_architecture_is_that_of_src() {
     let path = root().join("docs/ARCHITECTURE.md");
@@ -150,10 +150,10 @@ fn the_code_map_in_architecture_is_that_of_src() {
     let (before, rest) = written.split_once("<!-- map -->\n").expect("docs/ARCHITECTURE.md has a map");
     let (_, after) = rest.split_once("<!-- end of map -->").expect("the map ends");
     let wanted = format!("{before}<!-- map -->\n{}<!-- end of map -->{after}", code_map());
-    if std::env::var_os("HAZSTREAM_UPDATE").is_some() {
+    if std::env::var_os("HAZSTREAM_TEST_WRITE").is_some() {
         std::fs::write(&path, &wanted).unwrap();
     } else {
-        assert!(written == wanted, "the code map of docs/ARCHITECTURE.md is old: type `make map`");
+        assert!(written == wanted, "the code map of docs/ARCHITECTURE.md is old: type `make docs`");
     }
 }
 

@@ -1,0 +1,186 @@
+//! The program under measurement: its settings, its input, its rate, its memory.
+
+use std::fs::File;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use hazstream::config::Settings;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{ClientConfig, TopicPartitionList};
+
+use crate::report::Figure;
+
+/// The topic that all throughput runs read.
+pub const INPUT: &str = "bench.sensors";
+/// Its partitions.
+pub const PARTITIONS: i32 = 8;
+
+/// Look at the progress so often.
+const LOOK: Duration = Duration::from_millis(50);
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// The environment of a run with topics and a group of its own.
+pub fn environment(address: &str, name: &str, windows: &str, commit: &str) -> Vec<(String, String)> {
+    let settings = [
+        ("KAFKA_BOOTSTRAP_SERVERS", address),
+        ("KAFKA_GROUP", name),
+        ("KAFKA_INSTANCE", name),
+        ("KAFKA_TOPIC_PREFIX", &format!("{name}.")),
+        ("KAFKA_TOPICS_SENSORS", INPUT),
+        ("KAFKA_INPUTS", "[sensors]"),
+        ("TOPICS_PARTITIONS", &PARTITIONS.to_string()),
+        ("WINDOWS", windows),
+        ("COMMIT_INTERVAL", commit),
+        ("HTTP_LISTEN", "127.0.0.1:39108"),
+        ("RULES_FILE", if windows.contains("24h") { "" } else { "benches/whole/rules.yaml" }),
+    ];
+    settings.map(|(key, value)| (format!("HAZSTREAM_{key}"), value.to_string())).to_vec()
+}
+
+/// The same, resolved.
+pub fn settings(address: &str, name: &str, windows: &str, commit: &str) -> anyhow::Result<Settings> {
+    let environment = environment(address, name, windows, commit);
+    Settings::load(None, environment.into_iter()).map_err(|problems| anyhow::anyhow!("{}", problems[0]))
+}
+
+/// Put readings into the input, once.
+pub fn fill(address: &str, events: u64) -> anyhow::Result<()> {
+    println!("filling {INPUT} with {events} readings");
+    let environment = environment(address, "bench", "[]", "100ms");
+    hazstream("0", &["topics", "create"], &environment).wait_well()?;
+    let (events, sensors) = (events.to_string(), "100000");
+    let generate =
+        ["generate", "--to", "kafka", "--events", &events, "--sensors", sensors, "--inspections", "0"];
+    hazstream("0", &generate, &environment).wait_well()
+}
+
+/// Run the pipeline over the whole input; events per second between the first committed offset and the last.
+pub fn rate(address: &str, events: u64, windows: &str, commit: &str) -> anyhow::Result<f64> {
+    let name = fresh("rate");
+    let environment = environment(address, &name, windows, commit);
+    hazstream("0", &["topics", "create"], &environment).wait_well()?;
+    let running = hazstream("1", &["run"], &environment).start()?;
+    let committed = Committed::of(address, &name, INPUT)?;
+    let mut first = None;
+    let began = Instant::now();
+    loop {
+        let now = committed.records()?;
+        let (at, records) = *first.get_or_insert_with(|| (Instant::now(), now));
+        if now >= events {
+            drop(running);
+            return Ok((events - records) as f64 / at.elapsed().as_secs_f64());
+        }
+        if records == 0 {
+            first = None;
+        }
+        ensure!(began.elapsed() < PATIENCE, "{now} of {events} were committed in {PATIENCE:?}");
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// M1: peak resident memory with 100,000 sensors and ten minutes of ids.
+pub fn memory(address: &str) -> anyhow::Result<Figure> {
+    const EVENTS: u64 = 1_670_000;
+    let name = fresh("memory");
+    let mut environment = environment(address, &name, crate::FIVE, "100ms");
+    environment.retain(|(key, _)| key != "HAZSTREAM_KAFKA_TOPICS_SENSORS");
+    hazstream("0", &["topics", "create"], &environment).wait_well()?;
+    let events = EVENTS.to_string();
+    let generate =
+        ["generate", "--to", "kafka", "--events", &events, "--sensors", "100000", "--rate", "2780"];
+    hazstream("0", &[&generate[..], &["--inspections", "0"]].concat(), &environment).wait_well()?;
+    let running = hazstream("1", &["run"], &environment).start()?;
+    let committed = Committed::of(address, &name, &format!("{name}.sensors"))?;
+    let began = Instant::now();
+    while committed.records()? < EVENTS {
+        ensure!(began.elapsed() < PATIENCE, "the input was not read in {PATIENCE:?}");
+        std::thread::sleep(LOOK);
+    }
+    let peak_mb = running.peak_resident_bytes()? as f64 / 1e6;
+    let what = "peak resident memory, 100,000 sensors, 5 windows, 1.67 M ids remembered";
+    Ok(Figure::value("M1", what, "200 MB", "MB", &[peak_mb], ""))
+}
+
+/// The offsets that a group has committed in a topic.
+pub struct Committed {
+    consumer: BaseConsumer,
+    partitions: TopicPartitionList,
+}
+
+impl Committed {
+    pub fn of(address: &str, group: &str, topic: &str) -> anyhow::Result<Committed> {
+        // A reader of committed records would wait while a transaction that carries offsets is open.
+        let consumer = ClientConfig::new()
+            .set("bootstrap.servers", address)
+            .set("group.id", group)
+            .set("isolation.level", "read_uncommitted")
+            .create()?;
+        let mut partitions = TopicPartitionList::new();
+        partitions.add_partition_range(topic, 0, PARTITIONS - 1);
+        Ok(Committed { consumer, partitions })
+    }
+
+    pub fn records(&self) -> anyhow::Result<u64> {
+        let offsets = self.consumer.committed_offsets(self.partitions.clone(), Duration::from_secs(10))?;
+        Ok(offsets.elements().iter().filter_map(|at| at.offset().to_raw()).map(|at| at.max(0) as u64).sum())
+    }
+}
+
+/// The release binary with arguments and environment, on a core.
+pub fn hazstream(core: &str, arguments: &[&str], environment: &[(String, String)]) -> Prepared {
+    let mut command = Command::new("taskset");
+    command.args(["-c", core, env!("CARGO_BIN_EXE_hazstream")]).args(arguments);
+    command.envs(environment.iter().map(|(key, value)| (key, value)));
+    Prepared { command }
+}
+
+/// About to be run.
+pub struct Prepared {
+    command: Command,
+}
+
+impl Prepared {
+    /// Run it to its end.
+    pub fn wait_well(mut self) -> anyhow::Result<()> {
+        let output = self.command.output()?;
+        ensure!(output.status.success(), "{:?}: {}", self.command, String::from_utf8_lossy(&output.stderr));
+        Ok(())
+    }
+
+    /// Start it; its log goes to target.
+    pub fn start(mut self) -> anyhow::Result<Running> {
+        let log = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench.log");
+        let log = File::options().create(true).append(true).open(&log)?;
+        let child = self.command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
+        Ok(Running { child })
+    }
+}
+
+/// Running; killed when dropped.
+pub struct Running {
+    child: Child,
+}
+
+impl Running {
+    fn peak_resident_bytes(&self) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("VmHWM")?;
+        Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Ended already, or about to be.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// A name that no other run has.
+pub fn fresh(what: &str) -> String {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("{what}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}

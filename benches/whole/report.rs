@@ -1,0 +1,122 @@
+//! Figures, and the page that they are written to.
+
+use std::fmt::Write as _;
+
+use crate::Arguments;
+
+/// One figure with its floor.
+pub struct Figure {
+    pub id: &'static str,
+    what: String,
+    floor: String,
+    found: String,
+    /// What it was made of, for whoever doubts it.
+    runs: String,
+}
+
+impl Figure {
+    /// The median of the rounds' ratios; more is better.
+    pub fn ratio(id: &'static str, what: &str, floor: f64, above: &[f64], below: &[f64]) -> Figure {
+        let ratios: Vec<f64> = above.iter().zip(below).map(|(above, below)| above / below).collect();
+        let pairs =
+            above.iter().zip(below).map(|(above, below)| format!("{:.2}/{:.2}", above / 1e6, below / 1e6));
+        Figure {
+            id,
+            what: what.to_string(),
+            floor: format!("≥ {floor}"),
+            found: format!("{:.2}", median(&ratios)),
+            runs: format!("{} M events/s", pairs.collect::<Vec<_>>().join(", ")),
+        }
+    }
+
+    /// The median of single values; less is better.
+    pub fn value(
+        id: &'static str,
+        what: &str,
+        floor: &str,
+        unit: &str,
+        values: &[f64],
+        note: &str,
+    ) -> Figure {
+        let all: Vec<String> = values.iter().map(|value| format!("{value:.0}")).collect();
+        Figure {
+            id,
+            what: what.to_string(),
+            floor: format!("≤ {floor}"),
+            found: format!("{:.0} {unit}", median(values)),
+            runs: format!("{} {unit}{note}", all.join(", ")),
+        }
+    }
+}
+
+/// The page.
+pub struct Report {
+    page: String,
+}
+
+impl Report {
+    pub fn new(arguments: &Arguments) -> Report {
+        let mut page = String::from(
+            "# Benchmarks\n\nWritten by `make bench`. A real Kafka and the load on one core, hazstream on the other; what is \
+             compared runs in turns; a figure is the median over the rounds. Ratios carry over to other machines, rates do not.\n\n",
+        );
+        let processor = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let model = processor.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+        let model = model.map_or("an unknown processor", |(_, model)| model);
+        writeln!(
+            page,
+            "{}, 2 cores of {model}, {} rounds, {} readings of about 276 bytes (lz4, 8 partitions), JVM broker with 512 MB.\n",
+            jiff::Timestamp::now().strftime("%Y-%m-%d"),
+            arguments.runs,
+            arguments.events,
+        )
+        .expect("text can be written");
+        page.push_str("| id | what | floor | measured | runs |\n|---|---|---|---|---|\n");
+        Report { page }
+    }
+
+    pub fn add(&mut self, figure: Figure) {
+        let Figure { id, what, floor, found, runs } = figure;
+        println!("{id}: {what}: {found} (floor {floor}; {runs})");
+        writeln!(self.page, "| {id} | {what} | {floor} | **{found}** | {runs} |")
+            .expect("text can be written");
+    }
+
+    pub fn write(mut self, output: &str) -> anyhow::Result<()> {
+        self.page.push_str(NOTES);
+        match output {
+            "-" => println!("{}", self.page),
+            file => std::fs::write(file, self.page)?,
+        }
+        Ok(())
+    }
+}
+
+const NOTES: &str = "
+How each is measured (benches/whole):
+
+- R1: the reference polls one message at a time and reads its payload's length, with a queue of 64 MB. The pipeline does all
+  of its work: decoding, deduplication, sensor levels, five windows, rules, transactions each 100 ms. Its rate is taken
+  between the first committed offset and the last.
+- R2: the reference reads runs of records by librdkafka's batch call and parses each into a borrowed struct by serde_json.
+- R3, R4: the pipeline with other windows.
+- R8: the pipeline with commits so rare (5 s) that they cost nothing, as a bound from above for what it could do without
+  transactions. So the true ratio is at least this one.
+- L1: a major hazard is reported ten times a second amid 35,000 readings a second; from the moment before it is
+  produced to the moment when a `read_committed` reader of hazard.alerts has its alert.
+- M1: the process's peak resident memory after 1.67 million readings of 100,000 sensors, which is ten minutes of ids at
+  2,780 a second, with five windows and the shipped measures and rules.
+- T1: kill -9 amid 2,780 readings a second, the same command again at once; from the kill to the first alert of a hazard that
+  was reported after it.
+";
+
+/// The middle value.
+pub fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    match sorted.len() {
+        0 => f64::NAN,
+        n if n % 2 == 1 => sorted[n / 2],
+        n => (sorted[n / 2 - 1] + sorted[n / 2]) / 2.0,
+    }
+}
