@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use crate::config::KafkaSettings;
-use crate::log::{Failure, Topic, Verdict};
+use crate::log::{Failure, Topic, TopicPartition, Verdict};
 
 use super::verdict;
 
@@ -151,6 +151,35 @@ impl Names {
     pub(super) fn topic(&self, name: &str) -> Option<Topic> {
         self.of.iter().find(|(_, known)| known == name).map(|(topic, _)| *topic)
     }
+
+    /// These partitions as librdkafka wants them.
+    pub(super) fn list(&self, partitions: &[TopicPartition]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for at in partitions {
+            list.add_partition(self.name(at.topic), number(at.partition));
+        }
+        list
+    }
+
+    /// These partitions with these offsets.
+    pub(super) fn list_at(&self, at: &[(TopicPartition, i64)]) -> Result<TopicPartitionList, Failure> {
+        let mut list = TopicPartitionList::with_capacity(at.len());
+        for &(TopicPartition { topic, partition }, offset) in at {
+            let name = self.name(topic);
+            list.add_partition_offset(name, number(partition), Offset::Offset(offset)).map_err(|error| {
+                Failure::new(
+                    Verdict::Stop,
+                    format!("{name}[{partition}] cannot be at offset {offset}: {error}"),
+                )
+            })?;
+        }
+        Ok(list)
+    }
+}
+
+/// librdkafka counts partitions in signed numbers.
+pub(super) fn number(partition: u32) -> i32 {
+    i32::try_from(partition).unwrap_or(i32::MAX)
 }
 
 #[cfg(test)]

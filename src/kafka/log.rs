@@ -9,7 +9,7 @@ use crate::event::EventTime;
 use crate::log::{Change, Each, Failure, Output, Topic, TopicPartition, Verdict};
 
 use super::client::{self, Names};
-use super::member::{Member, offsets};
+use super::member::Member;
 use super::reader::{Reader, Scout};
 use super::transaction::Transactions;
 
@@ -132,7 +132,7 @@ impl KafkaLog {
 
     /// See [`crate::log::Log::commit`].
     pub fn commit(&mut self, at: &[(TopicPartition, i64)]) -> Result<(), Failure> {
-        let list = offsets(&self.names, at)?;
+        let list = self.names.list_at(at)?;
         let Some(member) = &self.member else { return Err(has_left()) };
         let Some(transactions) = &mut self.transactions else { return Err(no_producer()) };
         transactions.commit(&list, || member.metadata())

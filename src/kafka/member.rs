@@ -4,22 +4,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::RDKafkaErrorCode as Code;
-use rdkafka::{Offset, TopicPartitionList};
 
 use crate::config::KafkaSettings;
 use crate::event::EventTime;
 use crate::log::{Change, Each, Failure, Topic, TopicPartition, Verdict};
 
 use super::batch::{Batch, Bell, Queue};
-use super::client::{self, Kind, Names};
+use super::client::{self, Kind, Names, number};
 use super::group::{Asked, Group};
 use super::run::{Piece, Runs};
 use super::verdict::{self, Step};
 
 /// How long one question to the brokers may take before the worker is told to ask again.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// A member that does not poll for this long is stuck, and loses its partitions. A restore may take long.
+const POLL_WITHIN: Duration = Duration::from_secs(600);
 
 /// How long leaving may take; a consumer that takes longer is left to itself.
 const LEAVE_WITHIN: Duration = Duration::from_secs(4);
@@ -37,6 +40,8 @@ pub(super) struct Member {
     /// What librdkafka reads for us, each with the offset that comes next. An offset below it has been delivered already:
     /// a pause that crosses a fetch (a rebalance pauses) can bring a record a second time.
     next: BTreeMap<TopicPartition, i64>,
+    /// The group has offered partitions and `assign` has not answered yet.
+    offered: bool,
     /// What the group wants back, until all of it has been released.
     revoking: Option<BTreeSet<TopicPartition>>,
     /// Released, but librdkafka has not been told yet.
@@ -56,11 +61,14 @@ impl Member {
     /// Subscribes to the inputs and the tallies; joining begins with the first poll.
     pub(super) fn join(settings: &KafkaSettings, names: Arc<Names>) -> Result<Member, Failure> {
         let session = settings.session_timeout.as_millis().to_string();
+        // librdkafka wants a poll within a longer time than a heartbeat.
+        let poll = settings.session_timeout.max(POLL_WITHIN).as_millis().to_string();
         let heartbeat = settings.heartbeat_interval.as_millis().to_string();
         let role = [
             ("group.id", settings.group.as_str()),
             ("session.timeout.ms", &session),
             ("heartbeat.interval.ms", &heartbeat),
+            ("max.poll.interval.ms", &poll),
             ("partition.assignment.strategy", "cooperative-sticky"),
             ("enable.auto.commit", "false"),
             ("enable.auto.offset.store", "false"),
@@ -92,6 +100,7 @@ impl Member {
             consumer,
             names,
             next: BTreeMap::new(),
+            offered: false,
             revoking: None,
             released: Vec::new(),
             batch: Batch::default(),
@@ -195,6 +204,7 @@ impl Member {
     /// An empty share is taken at once, and still told of: the member is stable from now on.
     fn asked_to_take(&mut self, partitions: &[(String, i32)]) -> Result<(), Failure> {
         let partitions = self.located(partitions);
+        self.offered = true;
         let answered = if partitions.is_empty() { self.assign(&[]) } else { Ok(()) };
         self.changes.push(Change::Assigned(partitions));
         answered
@@ -235,10 +245,11 @@ impl Member {
                 Failure::new(Verdict::Retry, format!("{name}[{}] is not known yet", partition.partition))
             })?;
         }
-        let list = offsets(&self.names, at)?;
+        let list = self.names.list_at(at)?;
         self.consumer
             .incremental_assign(&list)
             .map_err(|error| verdict::failure(Step::Assign, "", &error))?;
+        self.offered = false;
         self.next.extend(at.iter().copied());
         Ok(())
     }
@@ -259,7 +270,8 @@ impl Member {
             None if self.released.is_empty() => return Ok(()),
             _ => {}
         }
-        let list = self.listed(&self.released);
+        self.stay_put(&self.offsets_read())?;
+        let list = self.names.list(&self.released);
         self.consumer
             .incremental_unassign(&list)
             .map_err(|error| verdict::failure(Step::Assign, "", &error))?;
@@ -274,40 +286,57 @@ impl Member {
         if to.is_empty() {
             return Ok(());
         }
-        let list = offsets(&self.names, &to)?;
-        let sought = self.consumer.seek_partitions(list, ANSWER_WITHIN);
+        self.seek(&to)?;
+        self.next.extend(to);
+        Ok(())
+    }
+
+    fn seek(&self, to: &[(TopicPartition, i64)]) -> Result<(), Failure> {
+        let sought = self.consumer.seek_partitions(self.names.list_at(to)?, ANSWER_WITHIN);
         let sought = sought.map_err(|error| verdict::failure(Step::Assign, "", &error))?;
         for element in sought.elements() {
             let about = format!("{}[{}]", element.topic(), element.partition());
             element.error().map_err(|error| verdict::failure(Step::Assign, &about, &error))?;
         }
-        self.next.extend(to);
         Ok(())
+    }
+
+    /// Tells librdkafka where we are in partitions that are about to go on after a pause; a rebalance pauses them all. By
+    /// itself it would go on one too far after the end of a partition came in a batch, and skip a record or find the offset
+    /// out of range (librdkafka#4844, mended in 2.13).
+    fn stay_put(&self, at: &[(TopicPartition, i64)]) -> Result<(), Failure> {
+        if at.is_empty() { Ok(()) } else { self.seek(at) }
+    }
+
+    fn offsets_read(&self) -> Vec<(TopicPartition, i64)> {
+        self.next.iter().map(|(at, next)| (*at, *next)).collect()
     }
 
     /// See [`crate::log::Log::pause`].
     pub(super) fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), Failure> {
-        let list = self.listed(partitions);
+        let list = self.names.list(partitions);
         self.consumer.pause(&list).map_err(|error| verdict::failure(Step::Assign, "", &error))
     }
 
     /// See [`crate::log::Log::resume`].
     pub(super) fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), Failure> {
-        let list = self.listed(partitions);
+        let at: Vec<_> = partitions.iter().filter_map(|at| Some((*at, *self.next.get(at)?))).collect();
+        self.stay_put(&at)?;
+        let list = self.names.list(partitions);
         self.consumer.resume(&list).map_err(|error| verdict::failure(Step::Assign, "", &error))
     }
 
     /// See [`crate::log::Log::committed`]. A read_committed consumer is told of stable offsets only: librdkafka asks again
     /// until its time is up, and then says that they are not.
     pub(super) fn committed(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>, Failure> {
-        let list = self.listed(partitions);
+        let list = self.names.list(partitions);
         let answer = self.consumer.committed_offsets(list, ANSWER_WITHIN);
         let answer = answer.map_err(|error| verdict::failure(Step::Ask, "committed offsets", &error))?;
         let of = |at: &TopicPartition| {
             let name = self.names.name(at.topic);
             let about = format!("committed offset of {name}[{}]", at.partition);
             let missing = || Failure::new(Verdict::Retry, format!("no answer about the {about}"));
-            let element = answer.find_partition(name, number(*at)).ok_or_else(missing)?;
+            let element = answer.find_partition(name, number(at.partition)).ok_or_else(missing)?;
             element.error().map_err(|error| verdict::failure(Step::Ask, &about, &error))?;
             match element.offset() {
                 Offset::Offset(offset) => Ok(Some(offset)),
@@ -328,14 +357,6 @@ impl Member {
         }
         let missing = || Failure::new(Verdict::AbortAndRewind, "this member is in no group");
         self.consumer.group_metadata().ok_or_else(missing)
-    }
-
-    fn listed(&self, partitions: &[TopicPartition]) -> TopicPartitionList {
-        let mut list = TopicPartitionList::with_capacity(partitions.len());
-        for at in partitions {
-            list.add_partition(self.names.name(at.topic), number(*at));
-        }
-        list
     }
 
     /// Leaves the group. Everything is given up first, so that the close has nothing to wait for; the close itself is
@@ -360,24 +381,4 @@ impl Member {
             Err(error) => Err(Failure::new(Verdict::Retry, format!("cannot leave the group: {error}"))),
         }
     }
-}
-
-/// librdkafka counts partitions in signed numbers.
-pub(super) fn number(at: TopicPartition) -> i32 {
-    i32::try_from(at.partition).unwrap_or(i32::MAX)
-}
-
-/// These partitions with these offsets.
-pub(super) fn offsets(names: &Names, at: &[(TopicPartition, i64)]) -> Result<TopicPartitionList, Failure> {
-    let mut list = TopicPartitionList::with_capacity(at.len());
-    for &(at, offset) in at {
-        let name = names.name(at.topic);
-        list.add_partition_offset(name, number(at), Offset::Offset(offset)).map_err(|error| {
-            Failure::new(
-                Verdict::Stop,
-                format!("{name}[{}] cannot be at offset {offset}: {error}", at.partition),
-            )
-        })?;
-    }
-    Ok(list)
 }

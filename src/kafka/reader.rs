@@ -12,9 +12,8 @@ use crate::event::EventTime;
 use crate::log::{Each, Failure, Topic, TopicPartition};
 
 use super::batch::{Batch, Bell, Queue};
-use super::client::{self, Kind, Names};
+use super::client::{self, Kind, Names, number};
 use super::context::Plain;
-use super::member::{number, offsets};
 use super::run::{Piece, Runs};
 use super::verdict::{self, Step};
 
@@ -131,7 +130,7 @@ impl Reader {
         let name = self.names.name(at.topic);
         let unknown = || verdict::failure_of(Step::Read, name, Code::UnknownPartition);
         self.queue.take(name, at.partition).ok_or_else(unknown)?;
-        let list = offsets(&self.names, &[(at, from)])?;
+        let list = self.names.list_at(&[(at, from)])?;
         self.consumer.assign(&list).map_err(|error| verdict::failure(Step::Read, name, &error))?;
         self.reading = Some((at, from));
         Ok(())
@@ -184,7 +183,7 @@ impl Scout {
         let name = self.names.name(at.topic);
         self.serve();
         self.consumer
-            .fetch_watermarks(name, number(at), ANSWER_WITHIN)
+            .fetch_watermarks(name, number(at.partition), ANSWER_WITHIN)
             .map_err(|error| verdict::failure(Step::Ask, &format!("{name}[{}]", at.partition), &error))
     }
 

@@ -17,9 +17,8 @@ use rdkafka::{ClientConfig, TopicPartitionList};
 use crate::config::KafkaSettings;
 use crate::log::{Failure, Output, Verdict};
 
-use super::client::{self, Kind, Names};
+use super::client::{self, Kind, Names, number};
 use super::context::{log_error, log_line};
-use super::member::number;
 use super::verdict::{self, Step};
 
 /// How long one look for deliveries waits. rust-rdkafka's own flush looks every 100 ms, which then is what a commit takes.
@@ -91,9 +90,7 @@ impl Transactions {
     pub(super) fn produce(&mut self, output: &Output) -> Result<(), Failure> {
         let topic = self.names.name(output.topic);
         let mut record = BaseRecord::<[u8], [u8]>::to(topic);
-        record.partition = output
-            .partition
-            .map(|partition| number(crate::log::TopicPartition { topic: output.topic, partition }));
+        record.partition = output.partition.map(number);
         record.key = (!output.key.is_empty()).then_some(output.key.as_slice());
         record.payload = output.value.as_deref();
         if !output.headers.is_empty() {

@@ -6,8 +6,11 @@ mod client;
 mod deployment;
 mod exactly_once;
 mod load;
+mod log;
+mod member;
 #[path = "../oracle/mod.rs"]
 mod oracle;
 #[path = "../support/mod.rs"]
 mod support;
+mod topics;
 mod truth;

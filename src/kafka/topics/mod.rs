@@ -3,7 +3,7 @@
 mod plan;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigEntry, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
@@ -20,6 +20,9 @@ use plan::{Found, tuning};
 
 /// How long one request to the cluster may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// A new topic spreads through the cluster within about this time.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// What became of a topic that `create` wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +84,7 @@ impl Cluster {
         Ok(Cluster { admin, servers: settings.bootstrap_servers.clone(), runtime })
     }
 
-    /// Makes the topics that are missing; the others are left as they are.
+    /// Makes the topics that are missing, and waits until they can be seen; the others are left as they are.
     ///
     /// # Errors
     /// When the cluster cannot be asked. What it refuses for one topic is that topic's [`Outcome`].
@@ -93,6 +96,12 @@ impl Cluster {
                 None => self.create_one(topic)?,
             };
             outcomes.push((topic.name.clone(), outcome));
+        }
+        let until = Instant::now() + ANSWER_WITHIN;
+        for (name, _) in outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Created) {
+            while self.found(name)?.is_none() && Instant::now() < until {
+                std::thread::sleep(LOOK_AGAIN);
+            }
         }
         Ok(outcomes)
     }
