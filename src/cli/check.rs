@@ -1,6 +1,7 @@
 //! `hazstream check`: settings, taxonomy and rules, without touching Kafka.
 
 use super::exit::Stop;
+use super::pipeline::Pipeline;
 use super::{Context, print};
 use crate::config::{Settings, duration_text};
 
@@ -18,21 +19,30 @@ pub struct Args {
 /// Every mistake, with exit code 2.
 pub fn run(args: &Args, context: &Context) -> Result<(), Stop> {
     let settings = context.settings()?;
+    let pipeline = Pipeline::read(&settings)?;
     if !args.quiet {
-        print::out(summary(&settings));
+        print::out(summary(&settings, &pipeline));
     }
     Ok(())
 }
 
-fn summary(settings: &Settings) -> String {
+fn summary(settings: &Settings, pipeline: &Pipeline) -> String {
     let windows: Vec<String> =
         settings.windows.iter().map(|w| format!("{} every {}", w.name, duration_text(w.slide_ms))).collect();
     let inputs: Vec<&str> = settings.kafka.inputs.iter().map(|input| input.name()).collect();
+    let taxonomy = &pipeline.taxonomy;
     format!(
-        "settings: group {} at {}, inputs {}\nwindows:  {}",
+        "settings: group {} at {}, inputs {}\nwindows:  {}\ntaxonomy: {} regions, {} sectors, {} quantities, {} kinds, {} \
+         measures\nrules:    {}",
         settings.kafka.group,
         settings.kafka.bootstrap_servers,
         inputs.join(", "),
-        windows.join(", ")
+        windows.join(", "),
+        taxonomy.regions.len(),
+        taxonomy.sectors.len(),
+        taxonomy.quantities.len(),
+        taxonomy.kinds.len(),
+        taxonomy.measures.len(),
+        pipeline.assess.rules.len(),
     )
 }

@@ -1,17 +1,193 @@
 //! `hazstream run`: the pipeline on Kafka.
 
-use super::Context;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::exit::{Exit, Stop};
+use super::pipeline::Pipeline;
+use super::stopping::Stopping;
+use super::{Context, clock, print};
+use crate::config::Settings;
+use crate::http::{App, Server};
+use crate::kafka::KafkaLog;
+use crate::log::{Cause, Failure, Log, Topic, Verdict};
+use crate::observer::Observer;
+use crate::worker::report::{Report, TroubleReport};
+use crate::worker::{Plan, Seen, Worker};
+
+/// How long one step waits for records: a stop request and a due commit are seen this soon.
+const POLL_WAIT: Duration = Duration::from_millis(5);
+
+/// How long a worker that waits for a broker rests between two tries.
+const REST: Duration = Duration::from_millis(250);
+
+/// What it waits for is said this often.
+const SAY_EVERY: Duration = Duration::from_secs(60);
 
 /// Its arguments.
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 
-/// Runs it.
+/// Runs until told to stop.
 ///
 /// # Errors
-/// With the exit code that says why.
+/// Only for what a restart cannot mend, with the exit code that says why.
 pub fn run(_args: &Args, context: &Context) -> Result<(), Stop> {
-    context.settings()?;
-    Err(Stop::new(Exit::Other, "`run` is not part of this build yet"))
+    let (settings, log) = context.settings_and_log()?;
+    let pipeline = Pipeline::read(&settings)?;
+    let stopping = Stopping::on_signal()?;
+    let observer = Arc::new(Observer::new(&settings, &pipeline.taxonomy, clock::now()));
+    let app = App { observer: Arc::clone(&observer), log, page_max: settings.limits.page_max };
+    let server = Server::start(settings.http_listen, app)?;
+    tracing::info!(listen = %server.address(), group = settings.kafka.group, "started");
+    print::err(format!("hazstream listens on http://{}", server.address()));
+    let ended = work(&settings, &pipeline, &observer, &stopping);
+    observer.drain();
+    server.stop(Duration::from_secs(1))?;
+    ended
+}
+
+/// Runs every worker in a thread of its own until one must stop or all are told to.
+fn work(
+    settings: &Settings,
+    pipeline: &Pipeline,
+    observer: &Arc<Observer>,
+    stopping: &Stopping,
+) -> Result<(), Stop> {
+    let mut first = Some(open(settings, 0)?);
+    let scout = first.as_mut().expect("it was opened a line ago");
+    let Some(plan) = wait_for_topics(scout, settings, pipeline, observer, stopping)? else { return Ok(()) };
+    let plan = Arc::new(plan);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..settings.workers)
+            .map(|index| {
+                let plan = Arc::clone(&plan);
+                let log = first.take().map_or_else(|| open(settings, index), Ok);
+                scope.spawn(move || {
+                    let ended = log.and_then(|log| drive(index, log, plan, observer, stopping));
+                    // One worker that cannot go on ends the process: the others would hide it.
+                    stopping.request();
+                    ended
+                })
+            })
+            .collect();
+        let ended = workers.into_iter().map(|worker| worker.join().expect("a worker's panic is a bug"));
+        ended.fold(Ok(()), |all, one| all.and(one))
+    })
+}
+
+fn open(settings: &Settings, worker: usize) -> Result<Log, Stop> {
+    Ok(Log::Kafka(Box::new(KafkaLog::open(&settings.kafka, worker, clock::now).map_err(stop)?)))
+}
+
+/// Drives one worker. Nothing that a broker does ends it.
+fn drive(
+    index: usize,
+    log: Log,
+    plan: Arc<Plan>,
+    observer: &Arc<Observer>,
+    stopping: &Stopping,
+) -> Result<(), Stop> {
+    let hears = Arc::clone(observer);
+    let mut troubles = Troubles::default();
+    let listener = Box::new(move |seen: Seen<'_>| match seen {
+        Seen::Report(report) => {
+            troubles.hear(&report);
+            hears.report(&report);
+        }
+        Seen::Committed(outputs) => hears.committed(outputs),
+    });
+    let mut worker = Worker::new(index, log, plan, listener);
+    while !stopping.requested() {
+        let step = worker.step(clock::now(), POLL_WAIT).map_err(stop)?;
+        if step.failed && stopping.wait(REST) {
+            break;
+        }
+    }
+    tracing::info!(worker = index, "stopping: the last commit, then leaving the group");
+    if let Err(failure) = worker.stop(clock::now()) {
+        tracing::warn!(worker = index, %failure, "the last commit failed; the next owner does it again");
+    }
+    Ok(())
+}
+
+/// Says what a worker waits for: when it begins, once a minute, and when it is over.
+#[derive(Default)]
+struct Troubles {
+    said: Option<(String, std::time::Instant)>,
+}
+
+impl Troubles {
+    fn hear(&mut self, report: &Report) {
+        let Report::Trouble(TroubleReport { worker, waits_for }) = report else { return };
+        match (waits_for, &self.said) {
+            (Some(what), Some((said, when))) if said == what && when.elapsed() < SAY_EVERY => {}
+            (Some(what), _) => {
+                tracing::warn!(worker, "waits: {what}");
+                self.said = Some((what.clone(), std::time::Instant::now()));
+            }
+            (None, Some(_)) => {
+                tracing::info!(worker, "goes on");
+                self.said = None;
+            }
+            (None, None) => {}
+        }
+    }
+}
+
+/// Waits until the topics are there, and reads how they are divided. `None` when told to stop meanwhile.
+fn wait_for_topics(
+    log: &mut Log,
+    settings: &Settings,
+    pipeline: &Pipeline,
+    observer: &Arc<Observer>,
+    stopping: &Stopping,
+) -> Result<Option<Plan>, Stop> {
+    let mut troubles = Troubles::default();
+    let mut tell = |waits_for: Option<String>| {
+        let report = Report::Trouble(TroubleReport { worker: 0, waits_for });
+        troubles.hear(&report);
+        observer.report(&report);
+    };
+    let wanted: Vec<Topic> = Topic::ALL
+        .into_iter()
+        .filter(|topic| !matches!(topic, Topic::Input(input) if !settings.kafka.inputs.contains(input)))
+        .collect();
+    loop {
+        let counted = wanted.iter().map(|&topic| Ok((topic, log.partitions(topic)?)));
+        match counted.collect::<Result<BTreeMap<Topic, u32>, Failure>>() {
+            Ok(partitions) => {
+                let missing: Vec<&str> = wanted
+                    .iter()
+                    .filter(|topic| partitions.get(topic).copied().unwrap_or(0) == 0)
+                    .map(|&topic| settings.kafka.topic(topic))
+                    .collect();
+                if missing.is_empty() {
+                    tell(None);
+                    return Ok(Some(pipeline.plan(settings, &partitions)));
+                }
+                tell(Some(format!(
+                    "topics are missing: {}; make them with `hazstream topics create`",
+                    missing.join(", ")
+                )));
+            }
+            Err(failure) if failure.verdict == Verdict::Stop => return Err(stop(failure)),
+            Err(failure) => tell(Some(failure.message)),
+        }
+        if stopping.wait(REST) {
+            return Ok(None);
+        }
+    }
+}
+
+/// The end of the program for what only a person can mend.
+fn stop(failure: Failure) -> Stop {
+    let exit = match failure.cause {
+        Cause::Other => Exit::Other,
+        Cause::NotAuthorised => Exit::NotAuthorised,
+        Cause::ForeignState => Exit::ForeignState,
+        Cause::Fenced => Exit::Fenced,
+    };
+    Stop::new(exit, failure)
 }

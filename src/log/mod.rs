@@ -87,12 +87,32 @@ pub struct Failure {
     pub verdict: Verdict,
     /// What happened, for a person.
     pub message: String,
+    /// What kind of thing it is, for the exit code.
+    pub cause: Cause,
+}
+
+/// Why only a person can mend something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// None of the following.
+    Other,
+    /// The broker refuses who we are or what we want.
+    NotAuthorised,
+    /// The stored state is of a newer version, or of another group.
+    ForeignState,
+    /// Another process uses our transactional id, again and again.
+    Fenced,
 }
 
 impl Failure {
     /// A failure with this remedy.
     pub fn new(verdict: Verdict, message: impl Into<String>) -> Self {
-        Failure { verdict, message: message.into() }
+        Failure { verdict, message: message.into(), cause: Cause::Other }
+    }
+
+    /// The same, of this kind.
+    pub fn because(self, cause: Cause) -> Self {
+        Failure { cause, ..self }
     }
 }
 

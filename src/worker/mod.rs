@@ -18,7 +18,7 @@ use std::time::Duration;
 use crate::assess::AssessTask;
 use crate::collect::CollectTask;
 use crate::event::EventTime;
-use crate::log::{Change, Failure, Log, Output, Record, Topic, TopicPartition, Verdict};
+use crate::log::{Cause, Change, Failure, Log, Output, Record, Topic, TopicPartition, Verdict};
 use crate::tally::Tally;
 
 pub use plan::Plan;
@@ -47,6 +47,8 @@ pub struct Step {
     pub committed: bool,
     /// Whether every assigned task runs, and nothing waits to be mended.
     pub running: bool,
+    /// Something failed that a later step may mend: rest a little before it.
+    pub failed: bool,
 }
 
 /// One member of the group: its tasks, its log, its transaction.
@@ -99,7 +101,7 @@ impl Worker {
             Err(failure) if failure.verdict == Verdict::Stop => Err(failure),
             Err(failure) => {
                 self.fail(&failure);
-                Ok(Step::default())
+                Ok(Step { failed: true, ..Step::default() })
             }
         }
     }
@@ -118,14 +120,14 @@ impl Worker {
         self.recover()?;
         if self.retry.is_some() {
             let committed = self.commit(clock)?;
-            return Ok(Step { records: 0, committed, running: false });
+            return Ok(Step { committed, ..Step::default() });
         }
         self.restore_on()?;
         let timeout = if self.restore.is_some() { Duration::ZERO } else { timeout };
         let records = self.read(clock, timeout)?;
         self.tick(clock);
         let committed = self.is_due(clock) && self.commit(clock)?;
-        Ok(Step { records, committed, running: self.is_running() })
+        Ok(Step { records, committed, running: self.is_running(), failed: false })
     }
 
     /// Whether every assigned task runs, and nothing waits to be mended.
@@ -388,6 +390,7 @@ fn apply_tally(task: &mut AssessTask, record: &Record<'_>, out: &mut Vec<Output>
             Verdict::Stop,
             format!("{} partition {} offset {}: {error}", at.topic.name(), at.partition, record.offset),
         )
+        .because(Cause::ForeignState)
     })?;
     task.apply(&tally, record.offset, out);
     Ok(())

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::Plan;
 use super::task::{Task, state_name, state_partition};
-use crate::log::{Failure, Log, Record, Topic, TopicPartition, Verdict};
+use crate::log::{Cause, Failure, Log, Record, Topic, TopicPartition, Verdict};
 
 /// How the restored partitions are read on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,6 +182,7 @@ fn restore_record(
             Verdict::Stop,
             format!("{place} partition {} offset {}: {error}", record.at.partition, record.offset),
         )
+        .because(Cause::ForeignState)
     })
 }
 
@@ -199,4 +200,5 @@ fn disagreement(at: TopicPartition, reflected: Option<i64>, committed: Option<i6
             offset(committed),
         ),
     )
+    .because(Cause::ForeignState)
 }
