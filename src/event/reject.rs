@@ -13,7 +13,7 @@ pub enum Reason {
     NotUtf8,
     /// The value is not JSON, or not one JSON object.
     Malformed,
-    /// Nested deeper than the contract's shapes can be.
+    /// Nested deeper than 16 levels.
     TooDeep,
     /// A field of the contract stands twice.
     DuplicateKey,
@@ -25,7 +25,7 @@ pub enum Reason {
     MissingField,
     /// A field has a value of another type, or none of the values that the contract lists.
     BadField,
-    /// A text is longer than the contract allows.
+    /// A text is longer, or the attributes are more, than the contract allows.
     TooLong,
     /// A time is not RFC 3339 with an offset, or lies outside the years 1970 to 9999.
     BadTime,
@@ -37,9 +37,9 @@ pub enum Reason {
     UnknownQuantity,
     /// `unit` is not the quantity's.
     UnitMismatch,
-    /// `kind` is not in the taxonomy.
+    /// `kind` is not in the taxonomy, or is `hazard`, which comes as events of type `hazard`.
     UnknownKind,
-    /// `stage` is not one of the kind's.
+    /// `stage`, or a hazard's `status`, is not one of the kind's.
     UnknownStage,
     /// `clause` is not in the hazard taxonomy.
     UnknownClause,

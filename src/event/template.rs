@@ -10,7 +10,9 @@
 //! to quote. Numbers follow JSON's grammar in a subset where one division is correctly rounded.
 
 mod learn;
+mod number;
 
+use self::number::{number, unsigned};
 use super::field::{Field, ID_BYTES_MAX};
 use super::rfc3339::TimeReader;
 use super::shape::{region, sector};
@@ -102,9 +104,9 @@ impl Templates {
     pub(super) fn learn(&mut self, text: &str) {
         self.missed += 1;
         if self.list.len() < TEMPLATES_MAX && Message::of(text).is_some() {
-            let learnt = Template::learn(text);
-            self.list
-                .extend(learnt.filter(|learnt| !self.list.iter().any(|known| known.same_layout(learnt))));
+            let known = |learnt: &Template| self.list.iter().any(|known| known.same_layout(learnt));
+            let learnt = Template::learn(text).filter(|learnt| !known(learnt));
+            self.list.extend(learnt);
         }
     }
 
@@ -341,8 +343,11 @@ impl Template {
             };
             at = step.stretch.end(message, end)?;
         }
-        self.hits = self.hits.saturating_add(1);
-        (at == bytes.len()).then_some(())
+        if at != bytes.len() {
+            return None;
+        }
+        self.hits += 1;
+        Some(())
     }
 
     /// Whether both fit the same messages: one that only its values kept from fitting teaches nothing.
@@ -352,50 +357,4 @@ impl Template {
         };
         self.first == other.first && parts(self) == parts(other)
     }
-}
-
-/// Powers of ten, each exact in binary.
-const TENS: [f64; 16] =
-    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
-
-/// A number of JSON without exponent, below 2^53 as a whole and with at most 15 places, and where it ends. Both parts of
-/// the division are exact, so it rounds once, as a correct parser does. Minus zero is the twin's.
-#[inline]
-fn number(bytes: &[u8], at: usize) -> Option<(f64, usize)> {
-    let negative = bytes.get(at) == Some(&b'-');
-    let start = at + usize::from(negative);
-    let (whole, point) = digits(bytes, start, 0)?;
-    if point == start || (bytes[start] == b'0' && point > start + 1) {
-        return None;
-    }
-    let (significand, end) = match bytes.get(point) {
-        Some(b'.') => digits(bytes, point + 1, whole)?,
-        _ => (whole, point),
-    };
-    let places = end.saturating_sub(point + 1);
-    if end == point + 1 || significand >= 1 << 53 || (negative && significand == 0) {
-        return None;
-    }
-    let size = significand as f64 / TENS.get(places)?;
-    Some((if negative { -size } else { size }, end))
-}
-
-/// Appends the digits from `at` on to `value`; at most 18 at a time, and none that could overflow.
-#[inline]
-fn digits(bytes: &[u8], at: usize, mut value: u64) -> Option<(u64, usize)> {
-    let mut end = at;
-    while let Some(digit) = bytes.get(end).map(|byte| byte.wrapping_sub(b'0'))
-        && digit < 10
-    {
-        value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
-        end += 1;
-    }
-    Some((value, end))
-}
-
-/// Where an unsigned number of 64 bits ends.
-#[inline]
-fn unsigned(bytes: &[u8], at: usize) -> Option<usize> {
-    let (_, end) = digits(bytes, at, 0)?;
-    (end == at + 1 || (end > at + 1 && bytes[at] != b'0')).then_some(end)
 }
