@@ -18,12 +18,22 @@ pub struct Args {
 /// # Errors
 /// Every mistake, with exit code 2.
 pub fn run(args: &Args, context: &Context) -> Result<(), Stop> {
-    let settings = context.settings()?;
-    let pipeline = Pipeline::read(&settings)?;
-    if !args.quiet {
-        print::out(summary(&settings, &pipeline));
+    let draft = context.draft();
+    let mut problems: Vec<String> = draft.problems().iter().map(ToString::to_string).collect();
+    // A setting that is wrong does not hide mistakes in the files that the right ones name.
+    match Pipeline::read(&draft.settings) {
+        Ok(pipeline) if problems.is_empty() => {
+            if !args.quiet {
+                print::out(summary(&draft.settings, &pipeline));
+            }
+            Ok(())
+        }
+        Ok(_) => Err(problems.into()),
+        Err(more) => {
+            problems.extend(more);
+            Err(problems.into())
+        }
     }
-    Ok(())
 }
 
 fn summary(settings: &Settings, pipeline: &Pipeline) -> String {
@@ -33,7 +43,7 @@ fn summary(settings: &Settings, pipeline: &Pipeline) -> String {
     let taxonomy = &pipeline.taxonomy;
     format!(
         "settings: group {} at {}, inputs {}\nwindows:  {}\ntaxonomy: {} regions, {} sectors, {} quantities, {} kinds, {} \
-         measures\nrules:    {}",
+         measures\nrules:    {}\nall is well",
         settings.kafka.group,
         settings.kafka.bootstrap_servers,
         inputs.join(", "),

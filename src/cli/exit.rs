@@ -74,6 +74,12 @@ impl From<Vec<Problem>> for Stop {
     }
 }
 
+impl From<Vec<String>> for Stop {
+    fn from(problems: Vec<String>) -> Self {
+        Stop::problems(&problems)
+    }
+}
+
 impl From<anyhow::Error> for Stop {
     fn from(error: anyhow::Error) -> Self {
         Stop::new(Exit::Other, format!("{error:#}"))

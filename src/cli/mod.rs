@@ -19,7 +19,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::config::Settings;
+use crate::config::{Draft, Settings};
+use crate::kafka;
 use crate::logging::{self, LogControl};
 use exit::{Exit, Stop};
 
@@ -48,7 +49,20 @@ impl Context {
     /// # Errors
     /// Every mistake, with exit code 2.
     pub fn settings(&self) -> Result<Settings, Stop> {
-        Ok(Settings::load(self.config.as_deref(), std::env::vars_os().filter_map(as_text))?)
+        Ok(self.draft().finish()?)
+    }
+
+    /// The settings as far as they could be read, with what is wrong with them.
+    pub fn draft(&self) -> Draft {
+        let mut draft = Draft::load(self.config.as_deref(), std::env::vars_os().filter_map(as_text));
+        // librdkafka knows its own properties; each line is "setting: what is wrong: remedy".
+        for wrong in kafka::check_properties(&draft.settings.kafka).err().unwrap_or_default() {
+            let (key, rest) = wrong.split_once(": ").unwrap_or(("kafka.properties", &wrong));
+            let (message, remedy) =
+                rest.rsplit_once(": ").unwrap_or((rest, "see librdkafka's list of properties"));
+            draft.wrong(key, format!("{key}: {message}"), remedy);
+        }
+        draft
     }
 
     /// The settings, and logging as they say.

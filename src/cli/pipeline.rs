@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::exit::Stop;
 use crate::assess::{self, Windows};
 use crate::collect;
 use crate::config::{self, Settings};
 use crate::log::{Input, Topic};
-use crate::taxonomy::Taxonomy;
+use crate::taxonomy::{Problem, Taxonomy};
 use crate::worker::Plan;
 
 /// Taxonomy, windows and rules, read and checked.
@@ -24,10 +23,10 @@ impl Pipeline {
     /// Reads what the settings name.
     ///
     /// # Errors
-    /// Every mistake in the taxonomy; where it has none, every mistake in the rules.
-    pub fn read(settings: &Settings) -> Result<Pipeline, Stop> {
+    /// Every mistake in the taxonomy, a line each; where it has none, every mistake in the rules.
+    pub fn read(settings: &Settings) -> Result<Pipeline, Vec<String>> {
         let taxonomy = match &settings.taxonomy_dir {
-            Some(dir) => Taxonomy::load(dir).map_err(|problems| Stop::problems(&problems))?,
+            Some(dir) => Taxonomy::load(dir).map_err(lines)?,
             None => Taxonomy::shipped(),
         };
         let windows = Windows::new(settings.windows.iter().map(window).collect());
@@ -35,9 +34,7 @@ impl Pipeline {
             Some(file) => {
                 let name = file.display().to_string();
                 let text = std::fs::read_to_string(file).map_err(|error| {
-                    Stop::problems(&[format!(
-                        "{name}: the rules cannot be read: {error}: name a file that exists"
-                    )])
+                    vec![format!("{name}: the rules cannot be read: {error}: name a file that exists")]
                 })?;
                 assess::read_rules(&name, &text, &taxonomy, &windows)
             }
@@ -45,7 +42,7 @@ impl Pipeline {
         };
         let assess = assess::Settings {
             windows,
-            rules: rules.map_err(|problems| Stop::problems(&problems))?,
+            rules: rules.map_err(lines)?,
             emit: match settings.emit {
                 config::Emit::Latest => assess::Emit::Latest,
                 config::Emit::Closes => assess::Emit::Closes,
@@ -96,6 +93,10 @@ impl Pipeline {
             ..collect::Settings::default()
         }
     }
+}
+
+fn lines(problems: Vec<Problem>) -> Vec<String> {
+    problems.iter().map(ToString::to_string).collect()
 }
 
 fn window(written: &config::Window) -> assess::WindowSpec {

@@ -96,13 +96,6 @@ impl KafkaSettings {
             );
         }
         self.check_names(reader);
-        // librdkafka knows its own properties; each line is "setting: what is wrong: remedy".
-        for wrong in crate::kafka::check_properties(self).err().unwrap_or_default() {
-            let (key, rest) = wrong.split_once(": ").unwrap_or(("kafka.properties", &wrong));
-            let (message, remedy) =
-                rest.rsplit_once(": ").unwrap_or((rest, "see librdkafka's list of properties"));
-            reader.problem(key, format!("{key}: {message}"), remedy.to_owned());
-        }
     }
 
     /// Two topics of one name would be read as each other.

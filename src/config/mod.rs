@@ -4,6 +4,7 @@
 //! [`table`] is the only list of settings: defaults, the reference in docs/configuration.md and the example in
 //! config/hazstream.yaml are made from it.
 
+mod draft;
 mod kafka;
 mod problem;
 mod reader;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+pub use draft::Draft;
 pub use kafka::KafkaSettings;
 pub use problem::{Place, Problem, Wrong};
 pub use reference::{example, reference};
@@ -28,7 +30,6 @@ pub use value::{duration_ms, duration_text, log_filter, size_bytes};
 pub use window::{Window, finest_slice_ms, longest_horizon_ms};
 
 use reader::Reader;
-use written::Spec;
 
 /// Everything that can be set, resolved and checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -168,18 +169,7 @@ impl Settings {
         file: Option<&Path>,
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Self, Vec<Problem>> {
-        let Some(path) = file else { return Settings::resolve(None, environment) };
-        let name = path.display().to_string();
-        match std::fs::read_to_string(path) {
-            Ok(text) => Settings::resolve(Some((&name, &text)), environment),
-            Err(error) => Err(vec![Problem {
-                place: Place::File { path: name, line: 0 },
-                message: format!("the settings file cannot be read: {error}"),
-                value: String::new(),
-                remedy: "name a file that exists and is UTF-8, or leave --config out for the defaults"
-                    .to_owned(),
-            }]),
-        }
+        Draft::load(file, environment).finish()
     }
 
     /// Resolves a file's name and text, and variables.
@@ -190,16 +180,7 @@ impl Settings {
         file: Option<(&str, &str)>,
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Self, Vec<Problem>> {
-        let mut problems = Vec::new();
-        let mut spec = Spec::default();
-        if let Some((name, text)) = file {
-            spec.add_yaml(name, text, &mut problems);
-        }
-        spec.add_environment(environment, &mut problems);
-        let settings = Settings::read(&mut Reader::new(&spec, &mut problems));
-        problems.sort();
-        problems.dedup();
-        if problems.is_empty() { Ok(settings) } else { Err(problems) }
+        Draft::read(file, environment).finish()
     }
 
     fn read(reader: &mut Reader<'_>) -> Self {

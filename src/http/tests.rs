@@ -1,3 +1,5 @@
+//! The real server on a free port, asked over the network.
+
 use std::time::Duration;
 
 use serde_json::Value;

@@ -11,6 +11,8 @@ use crate::event::{EventTime, Reason};
 use crate::log::{Input, TopicPartition};
 use crate::taxonomy::Grade;
 
+pub use crate::collect::ledger::{LATE_SECONDS, LateSeen, Ledger};
+
 /// Everything a worker reports, in the order in which it happens.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)]
@@ -87,42 +89,6 @@ pub struct CommitReport {
     pub outputs: BTreeMap<&'static str, u64>,
 }
 
-/// What became of an input's records. consumed = counted + duplicate + rejected + held, at every commit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Ledger {
-    /// Records read.
-    pub consumed: i64,
-    /// Events that took effect.
-    pub counted: i64,
-    /// Events dropped because their id was known.
-    pub duplicate: i64,
-    /// Events sent to `hazard.rejects`.
-    pub rejected: i64,
-    /// Stages that wait for their predecessor, their bytes in the state. In `added`: the change.
-    pub held: i64,
-}
-
-impl Ledger {
-    /// consumed − (counted + duplicate + rejected + held): 0, or something was lost or counted twice.
-    pub const fn difference(&self) -> i64 {
-        self.consumed - (self.counted + self.duplicate + self.rejected + self.held)
-    }
-}
-
-impl std::ops::Sub for Ledger {
-    type Output = Ledger;
-
-    fn sub(self, earlier: Ledger) -> Ledger {
-        Ledger {
-            consumed: self.consumed - earlier.consumed,
-            counted: self.counted - earlier.counted,
-            duplicate: self.duplicate - earlier.duplicate,
-            rejected: self.rejected - earlier.rejected,
-            held: self.held - earlier.held,
-        }
-    }
-}
-
 /// One collect task after a commit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CollectReport {
@@ -158,37 +124,6 @@ pub struct CollectReport {
     pub tables: BTreeMap<&'static str, u64>,
     /// Gateways of which no sensor is heard, by id.
     pub silent_gateways: Vec<String>,
-}
-
-/// How late the late events of one commit were.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct LateSeen {
-    /// How many events were late by at most [`LATE_SECONDS`]`[i]` and more than the bound before; the last one has no bound.
-    pub counts: [u64; LATE_SECONDS.len() + 1],
-    /// The sum of their lateness in seconds.
-    pub sum_seconds: f64,
-}
-
-/// The buckets of lateness in seconds: a network's jitter, a phone offline, a mine that uploads by the shift, a week.
-pub const LATE_SECONDS: [f64; 9] =
-    [1.0, 10.0, 60.0, 600.0, 3600.0, 21_600.0, 86_400.0, 604_800.0, 2_592_000.0];
-
-impl LateSeen {
-    /// Counts one event that was `late_ms` behind the watermark.
-    pub fn add(&mut self, late_ms: i64) {
-        let seconds = late_ms as f64 / 1000.0;
-        let bucket = LATE_SECONDS.iter().position(|bound| seconds <= *bound).unwrap_or(LATE_SECONDS.len());
-        self.counts[bucket] += 1;
-        self.sum_seconds += seconds;
-    }
-
-    /// Adds what another one saw.
-    pub fn merge(&mut self, other: &LateSeen) {
-        for (mine, theirs) in self.counts.iter_mut().zip(other.counts) {
-            *mine += theirs;
-        }
-        self.sum_seconds += other.sum_seconds;
-    }
 }
 
 /// One assess task after a commit.
@@ -228,27 +163,4 @@ pub struct TroubleReport {
     pub worker: usize,
     /// In one sentence for a person: what happened and what would mend it.
     pub waits_for: Option<String>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_ledger_that_balances_has_no_difference() {
-        let ledger = Ledger { consumed: 10, counted: 5, duplicate: 2, rejected: 1, held: 2 };
-        assert_eq!(ledger.difference(), 0);
-        assert_eq!((ledger - Ledger { held: 3, consumed: 3, ..Ledger::default() }).difference(), 0);
-        assert_eq!(Ledger { consumed: 11, ..ledger }.difference(), 1);
-    }
-
-    #[test]
-    fn lateness_falls_into_the_bucket_whose_bound_it_does_not_pass() {
-        let mut late = LateSeen::default();
-        for ms in [1, 1000, 1001, 3_600_000, 2_592_000_001] {
-            late.add(ms);
-        }
-        assert_eq!(late.counts, [2, 1, 0, 0, 1, 0, 0, 0, 0, 1]);
-        assert!((late.sum_seconds - 2_595_602.002_001).abs() < 0.1, "{}", late.sum_seconds);
-    }
 }
