@@ -1,8 +1,9 @@
 //! The real binary in a fresh directory: help, exit codes, and every mistake at once. No Kafka is touched.
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 /// Runs `hazstream` in `dir` and gives exit code, standard output and standard error.
 fn hazstream(dir: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> (i32, String, String) {
@@ -100,4 +101,54 @@ fn what_cannot_be_done_ends_with_2() {
         assert_eq!(code, 2, "{arguments:?}: {err}");
         assert!(!err.is_empty());
     }
+}
+
+/// A process that does not outlive its test.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        // It has ended already unless the test failed.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+#[test]
+fn run_without_a_broker_stays_says_what_it_waits_for_and_ends_when_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let child = Command::new(env!("CARGO_BIN_EXE_hazstream"))
+        .arg("run")
+        .current_dir(dir.path())
+        .env_clear()
+        // Nothing listens on port 1.
+        .env("HAZSTREAM_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+        .env("HAZSTREAM_HTTP_LISTEN", "127.0.0.1:0")
+        .env("HAZSTREAM_LOG_FORMAT", "json")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut child = Ended(child);
+    let mut lines = BufReader::new(child.0.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let mut logged = |wanted: &str| {
+        let fits =
+            |line: &serde_json::Value| line["message"].as_str().is_some_and(|text| text.starts_with(wanted));
+        lines
+            .by_ref()
+            .filter_map(|line| serde_json::from_str(&line).ok())
+            .find(fits)
+            .expect("the process ended")
+    };
+    let address = logged("started")["listen"].as_str().unwrap().to_owned();
+    logged("waits: ");
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let mut answer = agent.get(format!("http://{address}/readyz")).call().unwrap();
+    assert_eq!(answer.status(), 503);
+    let body = answer.body_mut().read_to_string().unwrap();
+    assert!(body.contains("worker 0: waits for "), "{body}");
+    assert_eq!(agent.get(format!("http://{address}/livez")).call().unwrap().status(), 200);
+    assert!(Command::new("kill").args(["-TERM", &child.0.id().to_string()]).status().unwrap().success());
+    // Whoever does not read what it says would hold it up.
+    lines.for_each(drop);
+    assert_eq!(child.0.wait().unwrap().code(), Some(0));
 }

@@ -91,7 +91,8 @@ fn router(app: App) -> Router {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
         })
         .layer(CompressionLayer::new())
-        .layer(TraceLayer::new_for_http())
+        // A 503 of /readyz is an answer, not a failure: it is not logged as an error at every probe.
+        .layer(TraceLayer::new_for_http().on_failure(()))
         .with_state(app)
 }
 

@@ -190,7 +190,8 @@ pub fn reference() -> String {
          <!-- Made from the table in src/metrics/table.rs: `HAZSTREAM_TEST_WRITE=1 cargo test --lib drift` writes it anew. -->\n\n\
          On `/metrics`, in Prometheus' text format. `hazard_*` is the domain, `hazstream_*` the program. A replica shows the\n\
          partitions that it owns: over a deployment, sum. Regions down to `metrics.region_level` have series (counties by\n\
-         default); enterprises, sensors and hazards never do. No metric has more than `limits.series_max` series.\n\n\
+         default); enterprises, sensors and hazards never do. No metric has more than `limits.series_max` series.\n\
+         `promtool check metrics` is content with all but the name `hazard_window_count`, whose ending it keeps for histograms.\n\n\
          | Metric | Type | Labels | Meaning |\n|---|---|---|---|\n",
     );
     for row in rows() {
