@@ -4,6 +4,7 @@ use super::exit::Stop;
 use super::pipeline::Pipeline;
 use super::{Context, print};
 use crate::config::{Settings, duration_text};
+use crate::kafka;
 
 /// Its arguments.
 #[derive(Debug, clap::Args)]
@@ -20,6 +21,7 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<(), Stop> {
     let draft = context.draft();
     let mut problems: Vec<String> = draft.problems().iter().map(ToString::to_string).collect();
+    problems.extend(kafka::check_properties(&draft.settings.kafka).err().into_iter().flatten());
     // A setting that is wrong does not hide mistakes in the files that the right ones name.
     match Pipeline::read(&draft.settings) {
         Ok(pipeline) if problems.is_empty() => {

@@ -1,4 +1,5 @@
-//! The batch call: `rd_kafka_consume_batch_queue`, which costs a fifth of a call per message.
+//! The batch call, `rd_kafka_consume_batch_queue`, which costs a fifth of a call per message; and the member id, which
+//! rust-rdkafka does not give.
 //!
 //! This is the only file with unsafe code of our own. Its safety rests on five facts, each kept by a type here:
 //!
@@ -266,6 +267,19 @@ impl<'a> Message<'a> {
                 into.push((name, value.unwrap_or(b"")));
             }
         }
+    }
+}
+
+/// The id that the group knows this member by; it changes only when the membership was lost in between. Empty or `None`:
+/// not a member at present.
+pub(super) fn member_id<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Option<String> {
+    let client = consumer.client().native_ptr();
+    // SAFETY: the client is alive; the text is a C string that is ours to free, and is copied before.
+    unsafe {
+        let text = NonNull::new(native::rd_kafka_memberid(client))?;
+        let id = CStr::from_ptr(text.as_ptr()).to_string_lossy().into_owned();
+        native::rd_kafka_mem_free(client, text.as_ptr().cast());
+        Some(id)
     }
 }
 

@@ -1,6 +1,7 @@
 //! How each librdkafka client is configured, and what things are called on the broker.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
@@ -12,6 +13,9 @@ use super::verdict;
 
 /// The largest record that is written, before compression; topics must let as much through.
 pub const MESSAGE_BYTES_MAX: u32 = 8 << 20;
+
+/// A member that does not poll for this long is stuck, and loses its partitions. A restore may take long.
+const POLL_WITHIN: Duration = Duration::from_secs(600);
 
 /// Properties that the guarantees rest on: hazstream sets them, nobody else.
 const OWN: [&str; 18] = [
@@ -97,6 +101,13 @@ pub(super) fn config(
     config.set("client.id", "hazstream");
     // A restarted broker should be found again within a second or two, not ten.
     config.set("reconnect.backoff.max.ms", "2000");
+    let millis = |duration: Duration| duration.as_millis().to_string();
+    if kind == Kind::Consumer {
+        // librdkafka compares the three, whether the consumer joins a group or not.
+        config.set("session.timeout.ms", millis(settings.session_timeout));
+        config.set("heartbeat.interval.ms", millis(settings.heartbeat_interval));
+        config.set("max.poll.interval.ms", millis(settings.session_timeout.max(POLL_WITHIN)));
+    }
     let tuning = |(key, _): &&(&str, &str)| !OWN.contains(key);
     for (key, value) in role.iter().filter(tuning) {
         config.set(*key, *value);

@@ -67,7 +67,11 @@ impl KafkaLog {
     /// See [`crate::log::Log::poll`].
     pub fn poll(&mut self, timeout: Duration, max: usize, each: Each<'_>) -> Result<Vec<Change>, Failure> {
         let now = (self.now)();
-        self.member()?.poll(timeout, max, now, each)
+        let changes = self.member()?.poll(timeout, max, now, each)?;
+        if self.member()?.is_expelled() {
+            self.join_anew()?;
+        }
+        Ok(changes)
     }
 
     /// See [`crate::log::Log::committed`].
@@ -133,7 +137,7 @@ impl KafkaLog {
     /// See [`crate::log::Log::commit`].
     pub fn commit(&mut self, at: &[(TopicPartition, i64)]) -> Result<(), Failure> {
         let list = self.names.list_at(at)?;
-        let Some(member) = &self.member else { return Err(has_left()) };
+        let Some(member) = &mut self.member else { return Err(has_left()) };
         let Some(transactions) = &mut self.transactions else { return Err(no_producer()) };
         transactions.commit(&list, || member.metadata())
     }
@@ -179,6 +183,16 @@ impl KafkaLog {
             self.fenced.len()
         );
         Err(Failure::new(Verdict::Stop, message))
+    }
+
+    fn join_anew(&mut self) -> Result<(), Failure> {
+        tracing::warn!("the group has thrown this member out during a rebalance: joining as a new one");
+        let new = Member::join(&self.settings, Arc::clone(&self.names))?;
+        if let Some(old) = self.member.replace(new) {
+            // Nobody waits for it: it gave everything up already.
+            old.close().map(drop)?;
+        }
+        Ok(())
     }
 
     fn member(&mut self) -> Result<&mut Member, Failure> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::Offset;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use crate::config::KafkaSettings;
@@ -14,18 +14,12 @@ use crate::log::{Change, Each, Failure, Topic, TopicPartition, Verdict};
 
 use super::batch::{Batch, Bell, Queue};
 use super::client::{self, Kind, Names, number};
-use super::group::{Asked, Group};
+use super::group::Group;
 use super::run::{Piece, Runs};
 use super::verdict::{self, Step};
 
 /// How long one question to the brokers may take before the worker is told to ask again.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
-
-/// A member that does not poll for this long is stuck, and loses its partitions. A restore may take long.
-const POLL_WITHIN: Duration = Duration::from_secs(600);
-
-/// How long leaving may take; a consumer that takes longer is left to itself.
-const LEAVE_WITHIN: Duration = Duration::from_secs(4);
 
 /// How many events of the membership one poll serves: each call serves one, and log lines are events too.
 const EVENTS_PER_POLL: usize = 4;
@@ -33,23 +27,29 @@ const EVENTS_PER_POLL: usize = 4;
 /// One worker's membership.
 pub(super) struct Member {
     // The queues are declared before the consumer: they are dropped first.
-    tallies: Queue<Group>,
-    inputs: Queue<Group>,
-    consumer: Arc<BaseConsumer<Group>>,
-    names: Arc<Names>,
+    pub(super) tallies: Queue<Group>,
+    pub(super) inputs: Queue<Group>,
+    pub(super) consumer: Arc<BaseConsumer<Group>>,
+    pub(super) names: Arc<Names>,
     /// What librdkafka reads for us, each with the offset that comes next. An offset below it has been delivered already:
     /// a pause that crosses a fetch (a rebalance pauses) can bring a record a second time.
-    next: BTreeMap<TopicPartition, i64>,
-    /// The group has offered partitions and `assign` has not answered yet.
-    offered: bool,
+    pub(super) next: BTreeMap<TopicPartition, i64>,
+    /// This member's share of the group's partitions, whether they are read yet or not.
+    pub(super) owned: BTreeSet<TopicPartition>,
+    /// The group has given a share and waits for the answer.
+    pub(super) offered: bool,
+    /// The id under which the share was given.
+    pub(super) identity: Option<String>,
+    /// See [`Member::is_expelled`].
+    pub(super) expelled: bool,
     /// What the group wants back, until all of it has been released.
-    revoking: Option<BTreeSet<TopicPartition>>,
+    pub(super) revoking: Option<BTreeSet<TopicPartition>>,
     /// Released, but librdkafka has not been told yet.
-    released: Vec<TopicPartition>,
+    pub(super) released: Vec<TopicPartition>,
     batch: Batch,
     runs: Runs,
-    changes: Vec<Change>,
-    trouble: Option<Failure>,
+    pub(super) changes: Vec<Change>,
+    pub(super) trouble: Option<Failure>,
 }
 
 impl Member {
@@ -60,15 +60,8 @@ impl Member {
 
     /// Subscribes to the inputs and the tallies; joining begins with the first poll.
     pub(super) fn join(settings: &KafkaSettings, names: Arc<Names>) -> Result<Member, Failure> {
-        let session = settings.session_timeout.as_millis().to_string();
-        // librdkafka wants a poll within a longer time than a heartbeat.
-        let poll = settings.session_timeout.max(POLL_WITHIN).as_millis().to_string();
-        let heartbeat = settings.heartbeat_interval.as_millis().to_string();
         let role = [
             ("group.id", settings.group.as_str()),
-            ("session.timeout.ms", &session),
-            ("heartbeat.interval.ms", &heartbeat),
-            ("max.poll.interval.ms", &poll),
             ("partition.assignment.strategy", "cooperative-sticky"),
             ("enable.auto.commit", "false"),
             ("enable.auto.offset.store", "false"),
@@ -100,7 +93,10 @@ impl Member {
             consumer,
             names,
             next: BTreeMap::new(),
+            owned: BTreeSet::new(),
             offered: false,
+            identity: None,
+            expelled: false,
             revoking: None,
             released: Vec::new(),
             batch: Batch::default(),
@@ -190,94 +186,7 @@ impl Member {
                 }
             }
         }
-        for asked in self.consumer.context().asked() {
-            let served = match asked {
-                Asked::Take(partitions) => self.asked_to_take(&partitions),
-                Asked::Give { partitions, lost } => self.asked_to_give(&partitions, lost),
-            };
-            if let Err(failure) = served {
-                self.trouble = Some(failure);
-            }
-        }
-    }
-
-    /// An empty share is taken at once, and still told of: the member is stable from now on.
-    fn asked_to_take(&mut self, partitions: &[(String, i32)]) -> Result<(), Failure> {
-        let partitions = self.located(partitions);
-        self.offered = true;
-        let answered = if partitions.is_empty() { self.assign(&[]) } else { Ok(()) };
-        self.changes.push(Change::Assigned(partitions));
-        answered
-    }
-
-    /// What was lost belongs to another by now: it is given up at once. The rest waits for `release`.
-    fn asked_to_give(&mut self, partitions: &[(String, i32)], lost: bool) -> Result<(), Failure> {
-        let partitions = self.located(partitions);
-        self.revoking = Some(partitions.iter().copied().collect());
-        if lost {
-            let answered = self.release(&partitions);
-            self.changes.push(Change::Lost(partitions));
-            return answered;
-        }
-        if partitions.is_empty() {
-            return self.release(&[]);
-        }
-        self.changes.push(Change::Revoking(partitions));
-        Ok(())
-    }
-
-    fn located(&self, partitions: &[(String, i32)]) -> Vec<TopicPartition> {
-        let locate = |(name, partition): &(String, i32)| {
-            let topic = self.names.topic(name)?;
-            Some(TopicPartition { topic, partition: u32::try_from(*partition).ok()? })
-        };
-        let mut located: Vec<TopicPartition> = partitions.iter().filter_map(locate).collect();
-        located.sort_unstable();
-        located
-    }
-
-    /// See [`crate::log::Log::assign`]. The first call answers the group; later ones add to what is read.
-    pub(super) fn assign(&mut self, at: &[(TopicPartition, i64)]) -> Result<(), Failure> {
-        for (partition, _) in at {
-            let queue = if partition.topic == Topic::Tallies { &self.tallies } else { &self.inputs };
-            let name = self.names.name(partition.topic);
-            queue.take(name, partition.partition).ok_or_else(|| {
-                Failure::new(Verdict::Retry, format!("{name}[{}] is not known yet", partition.partition))
-            })?;
-        }
-        let list = self.names.list_at(at)?;
-        self.consumer
-            .incremental_assign(&list)
-            .map_err(|error| verdict::failure(Step::Assign, "", &error))?;
-        self.offered = false;
-        self.next.extend(at.iter().copied());
-        Ok(())
-    }
-
-    /// See [`crate::log::Log::release`]. librdkafka takes the first unassignment as the answer for the whole revocation, so
-    /// it is made when the last of the revoked partitions has been released.
-    pub(super) fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), Failure> {
-        for at in partitions {
-            if self.next.remove(at).is_some() {
-                self.released.push(*at);
-            }
-            if let Some(revoking) = &mut self.revoking {
-                revoking.remove(at);
-            }
-        }
-        match &self.revoking {
-            Some(revoking) if !revoking.is_empty() => return Ok(()),
-            None if self.released.is_empty() => return Ok(()),
-            _ => {}
-        }
-        self.stay_put(&self.offsets_read())?;
-        let list = self.names.list(&self.released);
-        self.consumer
-            .incremental_unassign(&list)
-            .map_err(|error| verdict::failure(Step::Assign, "", &error))?;
-        self.released.clear();
-        self.revoking = None;
-        Ok(())
+        self.serve_group();
     }
 
     /// See [`crate::log::Log::rewind`]. A seek drops what was fetched ahead.
@@ -304,11 +213,11 @@ impl Member {
     /// Tells librdkafka where we are in partitions that are about to go on after a pause; a rebalance pauses them all. By
     /// itself it would go on one too far after the end of a partition came in a batch, and skip a record or find the offset
     /// out of range (librdkafka#4844, mended in 2.13).
-    fn stay_put(&self, at: &[(TopicPartition, i64)]) -> Result<(), Failure> {
+    pub(super) fn stay_put(&self, at: &[(TopicPartition, i64)]) -> Result<(), Failure> {
         if at.is_empty() { Ok(()) } else { self.seek(at) }
     }
 
-    fn offsets_read(&self) -> Vec<(TopicPartition, i64)> {
+    pub(super) fn offsets_read(&self) -> Vec<(TopicPartition, i64)> {
         self.next.iter().map(|(at, next)| (*at, *next)).collect()
     }
 
@@ -344,41 +253,5 @@ impl Member {
             }
         };
         partitions.iter().map(of).collect()
-    }
-
-    /// The membership as it is at this moment; a member that has lost its partitions must not commit with it, since it may
-    /// have joined again meanwhile.
-    pub(super) fn metadata(&self) -> Result<ConsumerGroupMetadata, Failure> {
-        if self.consumer.assignment_lost() {
-            return Err(Failure::new(
-                Verdict::AbortAndRewind,
-                "the group has given this member's partitions away",
-            ));
-        }
-        let missing = || Failure::new(Verdict::AbortAndRewind, "this member is in no group");
-        self.consumer.group_metadata().ok_or_else(missing)
-    }
-
-    /// Leaves the group. Everything is given up first, so that the close has nothing to wait for; the close itself is
-    /// bounded: dropping a consumer can hang in librdkafka, and must not hold up the end of the process.
-    pub(super) fn leave(mut self) -> Result<(), Failure> {
-        self.consumer.context().leave();
-        let all: Vec<TopicPartition> = self.next.keys().copied().collect();
-        self.revoking = Some(BTreeSet::new());
-        if let Err(failure) = self.release(&all) {
-            tracing::debug!("leaving the group: {failure}");
-        }
-        let (done, finished) = std::sync::mpsc::channel();
-        let closing = std::thread::Builder::new().name("leave".into()).spawn(move || {
-            drop(self);
-            // Nobody waits any more when the time was up.
-            done.send(()).ok();
-        });
-        let late =
-            |_| Failure::new(Verdict::Retry, "leaving the group takes long: its session will expire instead");
-        match closing {
-            Ok(_) => finished.recv_timeout(LEAVE_WITHIN).map_err(late),
-            Err(error) => Err(Failure::new(Verdict::Retry, format!("cannot leave the group: {error}"))),
-        }
     }
 }

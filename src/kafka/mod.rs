@@ -2,7 +2,7 @@
 //!
 //! - [`client`]: how each librdkafka client is configured, and what things are called on the broker.
 //! - [`log`]: [`KafkaLog`], one worker's member of the group, transactional producer and side reader.
-//! - [`member`] (with [`group`] and [`run`]), [`transaction`], [`reader`]: its three parts, one librdkafka client each.
+//! - [`member`] (with [`group`], [`share`] and [`run`]), [`transaction`], [`reader`]: its three parts, one librdkafka client each.
 //! - [`batch`]: the only file that calls librdkafka's C functions itself.
 //! - [`verdict`]: which error means what to do.
 //! - [`topics`]: `topics create` and `topics check`.
@@ -19,6 +19,7 @@ mod log;
 mod member;
 mod reader;
 mod run;
+mod share;
 pub mod topics;
 mod transaction;
 mod verdict;

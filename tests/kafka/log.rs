@@ -3,7 +3,7 @@
 use hazstream::kafka::feed::Feed;
 use hazstream::log::{Topic, Verdict};
 
-use crate::member::{Member, NOW, PATIENCE, SENSORS, at, feed, feed_topic, output, patiently, settings};
+use crate::member::{Member, NOW, PATIENCE, SENSORS, at, feed, output, patiently, settings};
 use crate::support::broker;
 
 const ALERTS: Topic = Topic::Alerts;
@@ -94,65 +94,6 @@ fn two_processes_with_one_id_are_named() {
 }
 
 #[test]
-fn rebalance_waits_for_the_transaction() {
-    let Some(broker) = broker::shared() else { return };
-    let settings = settings(broker, "rebalance", "");
-    feed(&settings, 40);
-    let mut first = Member::new(&settings, 0);
-    first.poll_until("every reading was read", |member| member.count() == 40);
-    first.log.begin().unwrap();
-    first.log.produce(output(ALERTS, 0, "before the rebalance")).unwrap();
-
-    let mut second = Member::new(&settings, 1);
-    poll_both(&mut first, &mut second, "partitions are wanted back", |first, _| !first.revoking.is_empty());
-    // However long the transaction takes, nobody else gets what it covers.
-    for _ in 0..20 {
-        second.poll(100);
-    }
-    assert!(second.next.is_empty(), "{:?}", second.next);
-    let offsets = first.offsets();
-    first.log.commit(&offsets).unwrap();
-    let given = first.revoking.clone();
-    first.release();
-
-    poll_both(&mut first, &mut second, "they are handed over", |_, second| {
-        given.iter().all(|at| second.next.contains_key(at))
-    });
-    assert_eq!(second.count(), 0, "it goes on where the first one committed");
-    assert_eq!(second.committed_values(at(ALERTS, 0)), ["before the rebalance"]);
-    let mut all: Vec<_> = first.next.keys().chain(second.next.keys()).collect();
-    all.sort();
-    all.dedup();
-    assert_eq!(all.len(), 8, "all of the inputs and the tallies are read, each by one");
-    assert_eq!(first.next.len() + second.next.len(), 8);
-}
-
-#[test]
-fn a_member_that_leaves_is_not_waited_for() {
-    let Some(broker) = broker::shared() else { return };
-    // Nobody would hear of a silent member within the patience of this test.
-    let mut settings = settings(broker, "leave", "");
-    settings.kafka.session_timeout = PATIENCE * 10;
-    let mut first = Member::new(&settings, 0);
-    first.poll_until("it reads everything", |member| member.next.len() == 8);
-    first.log.leave().unwrap();
-    let mut second = Member::new(&settings, 1);
-    second.poll_until("it reads everything", |member| member.next.len() == 8);
-}
-
-#[test]
-fn leaving_waits_for_no_answer() {
-    let Some(broker) = broker::shared() else { return };
-    let settings = settings(broker, "unanswered", "");
-    let mut first = Member::new(&settings, 0);
-    first.poll_until("it reads everything", |member| member.next.len() == 8);
-    let mut second = Member::new(&settings, 1);
-    poll_both(&mut first, &mut second, "partitions are wanted back", |first, _| !first.revoking.is_empty());
-    first.log.leave().unwrap();
-    second.poll_until("it reads everything", |member| member.next.len() == 8);
-}
-
-#[test]
 fn read_stops_at_the_committed_end_though_the_last_offset_is_a_control_record() {
     let Some(broker) = broker::shared() else { return };
     let settings = settings(broker, "control", "");
@@ -231,51 +172,6 @@ fn rewind_reads_again_from_there_and_drops_what_was_fetched_ahead() {
         assert!(records.iter().enumerate().all(|(n, (offset, _))| i64::try_from(n).unwrap() == *offset));
     }
     assert_eq!(member.count(), 4_000);
-}
-
-#[test]
-fn a_paused_partition_is_silent_until_it_is_resumed_and_loses_nothing() {
-    let Some(broker) = broker::shared() else { return };
-    let settings = settings(broker, "pause", "");
-    feed(&settings, 4_000);
-    let mut member = Member::new(&settings, 0);
-    member.poll_until("something was read", |member| member.count() > 0);
-    let paused = *member.read.keys().next().unwrap();
-    member.log.pause(&[paused]).unwrap();
-    let before = member.read[&paused].len();
-    let others = |member: &Member| (0..4).filter(|p| member.at_end.contains(&at(SENSORS, *p))).count();
-    member.poll_until("the others are read to the end", |member| others(member) >= 3);
-    assert_eq!(member.read[&paused].len(), before);
-    member.log.resume(&[paused]).unwrap();
-    member.poll_until("all is read", |member| member.count() == 4_000);
-}
-
-#[test]
-fn a_pause_at_the_end_skips_nothing() {
-    let Some(broker) = broker::shared() else { return };
-    let settings = settings(broker, "paused-end", "");
-    let mut member = Member::new(&settings, 0);
-    let all: Vec<_> = (0..4).map(|partition| at(SENSORS, partition)).collect();
-    member.poll_until("the end is known", |member| all.iter().all(|at| member.at_end.contains(at)));
-    member.log.pause(&all).unwrap();
-    feed(&settings, 40);
-    member.log.resume(&all).unwrap();
-    member.poll_until("all is read", |member| member.count() == 40);
-}
-
-#[test]
-fn a_rebalance_at_the_end_skips_nothing() {
-    let Some(broker) = broker::shared() else { return };
-    let settings = settings(broker, "moved-end", "");
-    let mut first = Member::new(&settings, 0);
-    first.poll_until("every end is known", |member| member.at_end.len() == 8);
-    let mut second = Member::new(&settings, 1);
-    poll_both(&mut first, &mut second, "partitions are wanted back", |first, _| !first.revoking.is_empty());
-    for topic in [SENSORS, Topic::Tallies] {
-        feed_topic(&settings, topic, 400);
-    }
-    first.release();
-    poll_both(&mut first, &mut second, "all is read", |first, second| first.count() + second.count() == 800);
 }
 
 #[test]
@@ -371,19 +267,4 @@ fn a_topic_that_is_missing_has_no_partitions() {
     let mut member = Member::new(&settings, 0);
     assert_eq!(patiently(|| member.log.partitions(Topic::Windows)), 0);
     assert_eq!(patiently(|| member.log.partitions(SENSORS)), 4);
-}
-
-/// Polls both in turn until it is so.
-fn poll_both(
-    first: &mut Member,
-    second: &mut Member,
-    what: &str,
-    mut so: impl FnMut(&Member, &Member) -> bool,
-) {
-    let until = std::time::Instant::now() + PATIENCE;
-    while !so(first, second) {
-        assert!(std::time::Instant::now() < until, "waited in vain until {what}");
-        first.poll(100);
-        second.poll(100);
-    }
 }
