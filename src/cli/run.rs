@@ -93,8 +93,8 @@ fn drive(
     let mut troubles = Troubles::default();
     let listener = Box::new(move |seen: Seen<'_>| match seen {
         Seen::Report(report) => {
-            troubles.hear(&report);
             hears.report(&report);
+            troubles.hear(&report);
         }
         Seen::Committed(outputs) => hears.committed(outputs),
     });
@@ -147,8 +147,9 @@ fn wait_for_topics(
     let mut troubles = Troubles::default();
     let mut tell = |waits_for: Option<String>| {
         let report = Report::Trouble(TroubleReport { worker: 0, waits_for });
-        troubles.hear(&report);
+        // Shown before it is said: whoever reads the line and asks finds it.
         observer.report(&report);
+        troubles.hear(&report);
     };
     let wanted: Vec<Topic> = Topic::ALL
         .into_iter()
