@@ -152,12 +152,19 @@ impl City {
     /// The next message in the order of sending; `None` when the plan is done and everything late has been sent.
     #[allow(clippy::should_implement_trait, reason = "it lends its buffer, which Iterator cannot")]
     pub fn next(&mut self) -> Option<Message<'_>> {
+        self.next_until(EventTime::from_ms(i64::MAX))
+    }
+
+    /// The next message that is sent at `until` or before; `None` when there is none, which need not be the end.
+    pub fn next_until(&mut self, until: EventTime) -> Option<Message<'_>> {
         loop {
             let upcoming = self.upcoming();
-            if let Some(draft) = self.outbox.pop(upcoming.unwrap_or(EventTime::from_ms(i64::MAX))) {
+            if let Some(draft) = self.outbox.pop(upcoming.map_or(until, |upcoming| upcoming.min(until))) {
                 return Some(self.send(draft));
             }
-            upcoming?;
+            if upcoming? > until {
+                return None;
+            }
             if let Some(draft) = self.draft() {
                 return Some(self.send(draft));
             }
@@ -181,13 +188,17 @@ impl City {
 
     /// When the next new thing happens; `None` once the plan's number of events is drafted or its end has come.
     fn upcoming(&self) -> Option<EventTime> {
-        if self.plan.events.is_some_and(|events| self.drafted >= events) {
+        if self.is_full() {
             return None;
         }
         let reading = self.reads().then(|| EventTime::from_ms(self.reading_ns / 1_000_000));
         let other = self.agenda.next_time();
         let next = reading.into_iter().chain(other).min()?;
         self.plan.until.is_none_or(|until| next < until).then_some(next)
+    }
+
+    fn is_full(&self) -> bool {
+        self.plan.events.is_some_and(|events| self.drafted >= events)
     }
 
     fn reads(&self) -> bool {
@@ -201,11 +212,15 @@ impl City {
             return self.draft_reading(reading);
         }
         let said = self.agenda.act(&mut self.mint, &self.tallies)?;
-        let fault = self.dice.chance(self.plan.bad_share).then_some(Fault::Truncated);
         let (time, emission, serial) = (said.time, said.emission, said.serial);
-        let draft =
-            Draft { time, emission, serial, repeat: false, fault, body: Body::Text(Box::new(said.text)) };
+        let body = Body::Text(Box::new(said.text));
+        let draft = Draft { time, emission, serial, repeat: false, fault: None, body };
         self.drafted += 1;
+        if !self.is_full() && self.dice.chance(self.plan.bad_share) {
+            // Cut off, and sent again whole: what follows on a stage must not miss it.
+            self.drafted += 1;
+            self.outbox.push(Draft { fault: Some(Fault::Truncated), ..draft.clone() });
+        }
         self.maybe_repeat(&draft);
         self.outbox.push(draft);
         None
@@ -261,8 +276,7 @@ impl City {
     }
 
     fn maybe_repeat(&mut self, draft: &Draft) {
-        let full = self.plan.events.is_some_and(|events| self.drafted >= events);
-        if draft.fault.is_some() || full || !self.dice.chance(self.plan.duplicate_share) {
+        if draft.fault.is_some() || self.is_full() || !self.dice.chance(self.plan.duplicate_share) {
             return;
         }
         let again_ms = 1 + self.dice.below(CityPlan::REPEAT_MS) as i64;

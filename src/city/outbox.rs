@@ -89,8 +89,8 @@ impl Outbox {
 struct ByEmission(Draft);
 
 impl ByEmission {
-    fn rank(&self) -> (EventTime, u64, bool) {
-        (self.0.emission, self.0.serial, self.0.repeat)
+    fn rank(&self) -> (EventTime, u64, bool, bool) {
+        (self.0.emission, self.0.serial, self.0.repeat, self.0.fault.is_none())
     }
 }
 

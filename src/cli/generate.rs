@@ -4,19 +4,18 @@ mod line;
 mod sink;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::exit::{Exit, Stop};
+use super::pipeline::Pipeline;
 use super::stopping::Stopping;
 use super::{Context, clock, print};
 use crate::city::{Calendar, City, CityPlan, Scenario, Story};
-use crate::config::{Settings, duration_ms};
+use crate::config::duration_ms;
 use crate::event::EventTime;
-use crate::taxonomy::Taxonomy;
 
 use sink::Sink;
 
@@ -117,7 +116,7 @@ const STRIDE: u64 = 4_096;
 /// With the exit code that says why.
 pub fn run(args: &Args, context: &Context) -> Result<(), Stop> {
     let settings = context.settings()?;
-    let taxonomy = load_taxonomy(&settings)?;
+    let taxonomy = Pipeline::read(&settings)?.taxonomy;
     let plan = args.plan(clock::now());
     let mut city = City::new(plan, &taxonomy).map_err(|error| Stop::new(Exit::BadConfiguration, error))?;
     let mut sink = Sink::open(args.to, &settings)?;
@@ -135,14 +134,6 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Stop> {
         city.sent() as f64 / seconds
     ));
     Ok(())
-}
-
-/// The taxonomy that the settings name.
-pub(super) fn load_taxonomy(settings: &Settings) -> Result<Arc<Taxonomy>, Stop> {
-    match &settings.taxonomy_dir {
-        None => Ok(Arc::new(Taxonomy::shipped())),
-        Some(dir) => Taxonomy::load(dir).map(Arc::new).map_err(|problems| Stop::problems(&problems)),
-    }
 }
 
 impl Args {
@@ -232,7 +223,8 @@ fn progress(events: u64) -> ProgressBar {
     ProgressBar::new(events).with_style(style)
 }
 
-fn duration(text: &str) -> Result<i64, String> {
+/// A duration in milliseconds.
+pub(super) fn duration(text: &str) -> Result<i64, String> {
     duration_ms(text).map_err(|_| "write a number and a unit: 90s, 20m, 1h, 7d".to_owned())
 }
 
@@ -244,7 +236,8 @@ pub(super) fn moment(text: &str) -> Result<EventTime, String> {
         .map_err(|_| "write a time with its offset: 2026-11-23T09:00:00+08:00".to_owned())
 }
 
-fn scenario(text: &str) -> Result<Scenario, String> {
+/// A scenario, perhaps with its moment.
+pub(super) fn scenario(text: &str) -> Result<Scenario, String> {
     let (name, after) = text.split_once('@').map_or((text, None), |(name, after)| (name, Some(after)));
     let Some(&(story, _, usual_ms)) = Story::ALL.iter().find(|(_, known, _)| *known == name) else {
         let known: Vec<&str> = Story::ALL.iter().map(|(_, name, _)| *name).collect();

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::exit::{Exit, Stop};
-use super::generate::load_taxonomy;
+use super::pipeline::Pipeline;
 use super::{Context, print};
 use crate::config::duration_ms;
 
@@ -61,7 +61,7 @@ fn term(text: &str) -> Result<i64, String> {
 pub fn run(args: &Args, context: &Context) -> Result<(), Stop> {
     let Record::MineViolations(mine) = &args.record;
     let settings = context.settings()?;
-    let taxonomy = load_taxonomy(&settings)?;
+    let taxonomy = Pipeline::read(&settings)?.taxonomy;
     let text = std::fs::read_to_string(&mine.file)
         .map_err(|error| Stop::new(Exit::Other, format!("{}: {error}", mine.file.display())))?;
     let name = mine.file.display().to_string();

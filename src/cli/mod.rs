@@ -7,6 +7,7 @@ pub mod demo;
 pub mod exit;
 pub mod generate;
 pub mod import;
+pub mod in_memory;
 pub mod pipeline;
 pub mod print;
 pub mod run;

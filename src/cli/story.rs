@@ -6,7 +6,7 @@ use crate::event::EventTime;
 use crate::taxonomy::Level;
 use crate::warn::{AlertEvent, Reason, Status};
 
-/// Two lines: when, how bad, where it stands, and the Chinese summary; then the English one with the numbers and the reason.
+/// Two lines: when it was known, how bad, where it stands, and the Chinese summary; then the English one with the numbers and the reason.
 /// Levels differ by letter and shape, not by colour alone.
 pub fn lines(event: &AlertEvent, zone: &TimeZone) -> String {
     let alert = &event.alert;
@@ -19,8 +19,8 @@ pub fn lines(event: &AlertEvent, zone: &TimeZone) -> String {
         _ => format!(" · {} against {}{window}", number(alert.value), number(alert.threshold)),
     };
     format!(
-        "{}  {mark} {zh} {en:<6}  {:<6} {:<12}  {}\n{:57}{}{threshold} · {} · {}",
-        shown(event.transition.at, zone),
+        "{}  {mark} {zh} {en:<6}  {} {:<12}  {}\n{:59}{}{threshold} · {} · {}",
+        shown(alert.updated_at, zone),
         status_zh(event.transition.to),
         event.transition.to.code(),
         summary("summary_zh"),
@@ -50,9 +50,9 @@ const fn status_zh(status: Status) -> &'static str {
     match status {
         Status::Pending => "待定",
         Status::Firing => "报警",
-        Status::Acknowledged => "已确认",
+        Status::Acknowledged => "确认",
         Status::Resolved => "解除",
-        Status::Unknown => "情况不明",
+        Status::Unknown => "不明",
     }
 }
 
