@@ -236,7 +236,8 @@ fn every_chain_of_stages_is_legal_in_event_time_and_sent_in_its_order() {
         }
     }
     // Supervision orders and accidents are too rare to be sure of.
-    for usual in ["hazard", "issue", "hot_work", "confined_space", "task", "order_task", "hotspot", "callout"] {
+    for usual in ["hazard", "issue", "hot_work", "confined_space", "task", "order_task", "hotspot", "callout"]
+    {
         assert!(kinds.contains(usual), "{kinds:?}");
     }
 }

@@ -85,8 +85,9 @@ fn hear(seen: Seen<'_>, observer: &Observer, tell: &Sender<Output>) {
         Seen::Committed(outputs) => {
             observer.committed(outputs);
             for output in outputs.iter().filter(|output| output.topic == Topic::AlertEvents) {
-                // Nobody listens any more when the pipeline is being dropped.
-                let _ = tell.send(output.clone());
+                if tell.send(output.clone()).is_err() {
+                    return; // Nobody listens any more: the pipeline is being dropped.
+                }
             }
         }
     }
