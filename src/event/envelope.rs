@@ -58,7 +58,7 @@ impl Envelope {
     }
 
     /// The event's own text.
-    pub(super) fn open<'a>(self, text: &'a str) -> Result<&'a str, Reject> {
+    pub(super) fn open(self, text: &str) -> Result<&str, Reject> {
         match self {
             Envelope::Bare => Ok(text),
             Envelope::Structured => open_structured(text),
