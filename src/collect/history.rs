@@ -89,15 +89,18 @@ impl History {
         }
     }
 
-    /// Whether a step only says again what a neighbour says; a neighbour later than it takes its time.
-    pub fn absorb(&mut self, step: &Step) -> bool {
+    /// Whether a neighbour of a step's place is at the same stage: it may only say again what is known.
+    pub fn repeats(&self, step: &Step) -> bool {
         let place = self.place(step);
-        if place > 0 && self.steps[place - 1].stage == step.stage {
-            return true;
-        }
-        match self.steps.get_mut(place) {
-            Some(next) if next.stage == step.stage => {
-                next.at = step.at;
+        let same = |neighbour: Option<&Step>| neighbour.is_some_and(|known| known.stage == step.stage);
+        same(place.checked_sub(1).map(|before| &self.steps[before])) || same(self.steps.get(place))
+    }
+
+    /// An item's beginning, told again with an earlier time, takes that time. Returns whether it did.
+    pub fn begin_earlier(&mut self, step: &Step) -> bool {
+        match self.steps.first_mut() {
+            Some(first) if first.stage == step.stage && step.at < first.at && !self.cut => {
+                first.at = step.at;
                 true
             }
             _ => false,
@@ -169,7 +172,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::taxonomy::{Kinds, Taxonomy};
+    use crate::collect::tests::script::TAXONOMY;
+    use crate::taxonomy::Kinds;
 
     fn steps(kind: &Kind, text: &str) -> Vec<Step> {
         text.split_whitespace()
@@ -202,7 +206,7 @@ mod tests {
     }
 
     fn check(kind: &str, grade: Option<Grade>, arriving: &str, expected: &str, waiting: &str) {
-        let taxonomy = Taxonomy::shipped();
+        let taxonomy = &*TAXONOMY;
         let id = taxonomy.kinds.find(kind).unwrap();
         let rules = Rules { kind: taxonomy.kinds.get(id), grade, adopts: id == Kinds::HAZARD };
         let answer = arrive(&rules, &steps(rules.kind, arriving));
@@ -244,7 +248,7 @@ mod tests {
             which in 0..3_usize,
             order in Just((0..12_usize).collect::<Vec<_>>()).prop_shuffle(),
         ) {
-            let taxonomy = Taxonomy::shipped();
+            let taxonomy = &*TAXONOMY;
             let (kind, grade, life) = [
                 ("hazard", Some(Grade::Major), "found@0 registered@1 rectifying@2 submitted@3 returned@4 rectifying@5 \
                     submitted@6 accepted@7 closed@8 rechecked@9"),
@@ -261,20 +265,21 @@ mod tests {
     }
 
     #[test]
-    fn saying_it_again_changes_nothing_but_an_earlier_time() {
-        let taxonomy = Taxonomy::shipped();
+    fn a_beginning_told_again_takes_the_earlier_time() {
+        let taxonomy = &*TAXONOMY;
         let kind = taxonomy.kinds.get(Kinds::HAZARD);
         let mut history = History { steps: steps(kind, "found@5 registered@7"), cut: false };
         let found = |second| steps(kind, &format!("found@{second}"))[0];
-        assert!(history.absorb(&found(6)));
-        assert!(history.absorb(&found(2)));
+        assert!(history.repeats(&found(6)) && history.repeats(&found(2)));
+        assert!(!history.repeats(&found(8)), "after the registration it is another matter");
+        assert!(!history.begin_earlier(&found(6)));
+        assert!(history.begin_earlier(&found(2)));
         assert_eq!(history.steps, steps(kind, "found@2 registered@7"));
-        assert!(!history.absorb(&found(8)), "after the registration it is another matter");
     }
 
     #[test]
     fn a_deadline_given_holds_until_another_is_given_or_the_item_ends() {
-        let taxonomy = Taxonomy::shipped();
+        let taxonomy = &*TAXONOMY;
         let kind = taxonomy.kinds.get(Kinds::HAZARD);
         let rules = Rules { kind, grade: Some(Grade::General), adopts: true };
         let mut all = steps(kind, "found@0 registered@1 extended@2 closed@3 rebounded@4");

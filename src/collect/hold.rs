@@ -24,13 +24,15 @@ pub struct Held {
     pub item: u32,
     /// The stage.
     pub step: Step,
+    /// Whether nobody was told that it is held.
+    pub quiet: bool,
     /// Its record.
     pub record: KeptRecord,
 }
 
 impl Held {
     /// Keeps a record.
-    pub fn new(item: u32, step: Step, record: &Record<'_>) -> Self {
+    pub fn new(item: u32, step: Step, quiet: bool, record: &Record<'_>) -> Self {
         let headers =
             record.headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect();
         let record = KeptRecord {
@@ -40,7 +42,7 @@ impl Held {
             value: record.value.unwrap_or_default().to_vec(),
             headers,
         };
-        Held { item, step, record }
+        Held { item, step, quiet, record }
     }
 
     /// The first moment of the watermark at which the lateness allowed is over.

@@ -13,7 +13,7 @@ use super::hold::Held;
 use super::intern::Names;
 use super::timer::Wake;
 use super::world::{Fate, Whereabouts, World};
-use crate::event::{Decoder, Event, EventTime, FoundHazard, Inspection, Reason, StageEvent};
+use crate::event::{Decoder, Event, EventTime, FoundHazard, Inspection, Reason, Reject, StageEvent};
 use crate::log::Record;
 use crate::tally::{Subject, What};
 use crate::taxonomy::{ClauseId, Fact, FactSource, Grade, KindId, Kinds, Level, Taxonomy};
@@ -166,7 +166,7 @@ impl Items {
             self.accept_all(index, &fitting, &told, decoder, world);
             return Fate::Counted;
         }
-        if self.repeats(index, &told, world) {
+        if self.begins_again(index, &told, world) {
             return Fate::Counted;
         }
         let fate = self.hold(index, &told, record, world);
@@ -174,19 +174,27 @@ impl Items {
         fate
     }
 
-    /// The timer of a held stage came: it is rejected, its predecessor did not come.
+    /// The timer of a held stage came: its predecessor did not come. It is rejected, unless it only said something again.
     pub fn give_up(&mut self, offset: i64, at: EventTime, world: &mut World) {
         let Some(held) = self.held.get(&offset).filter(|held| held.until(world) <= at) else { return };
-        let index = held.item;
+        let (index, told) = (held.item, !held.quiet);
         let item = &self.table[index as usize];
         let kind = world.taxonomy.kinds.get(item.kind);
         let stage = kind.get(held.step.stage).code.clone();
-        let detail = format!("stage: `{stage}` may not follow {}", present(item, world));
-        let reject = crate::event::Reject { reason: Reason::IllegalTransition, detail };
-        held.with_record(world.at, |record| world.reject(record, &reject));
+        let legal = item.history.repeats(&held.step);
+        if legal {
+            world.ledger.counted += 1;
+        } else {
+            let detail = format!("stage: `{stage}` may not follow {}", present(item, world));
+            let reject = Reject { reason: Reason::IllegalTransition, detail };
+            held.with_record(world.at, |record| world.reject(record, &reject));
+        }
         world.ledger.held -= 1;
-        self.tell(index, at, None, What::Unheld { kind: kind_code(item, world), stage, legal: false }, world);
+        if told || !legal {
+            self.tell(index, at, None, What::Unheld { kind: kind_code(item, world), stage, legal }, world);
+        }
         self.unhold(offset);
+        self.set_timer(index, world);
         self.drop_if_empty(index);
     }
 
@@ -202,9 +210,7 @@ impl Items {
             self.mark(index);
             self.tell(index, due, None, what, world);
         }
-        let item = &self.table[index as usize];
-        let retires = !item.is_open(&world.taxonomy) && item.waiting.is_empty();
-        if retires && self.retirement(index, world).is_some_and(|moment| moment <= at) {
+        if self.retirement(index, world).is_some_and(|moment| moment <= at) {
             self.remove(index);
         } else {
             self.set_timer(index, world);
@@ -259,7 +265,7 @@ impl Items {
         };
         let item = &self.table[index as usize];
         let fits = item.history.fitting(&self.rules_with(index, &told, world), &[told.step]);
-        if !fits.is_empty() || (item.counted >> stage.0 & 1 == 0 && !self.repeats(index, &told, world)) {
+        if !fits.is_empty() || (item.counted >> stage.0 & 1 == 0 && !self.begins_again(index, &told, world)) {
             // An inspector's finding is never held: where it does not fit it is counted and told, and the history stays.
             self.accept(index, &told, !fits.is_empty(), world);
             self.tell_present(index, &told.step, world);
@@ -310,7 +316,9 @@ impl Items {
                     let item = &self.table[index as usize];
                     let stage = world.taxonomy.kinds.get(item.kind).get(event.stage).code.clone();
                     let what = What::Unheld { kind: kind_code(item, world), stage, legal: true };
-                    self.tell(index, held.step.at, Some(*offset), what, world);
+                    if !held.quiet {
+                        self.tell(index, held.step.at, Some(*offset), what, world);
+                    }
                     let released = told(&event, *offset, world);
                     self.accept(index, &released, true, world);
                     world.ledger.counted += 1;
@@ -370,24 +378,31 @@ impl Items {
         self.tell_stage(index, &told.step, Some(told.offset), world);
     }
 
-    /// Whether the stage only says again what is known: a neighbour's stage, or that a hazard was found.
-    fn repeats(&mut self, index: u32, told: &Told<'_>, world: &World) -> bool {
+    /// Whether the stage is a beginning that is known: an item begins once, however often that is told.
+    fn begins_again(&mut self, index: u32, told: &Told<'_>, world: &World) -> bool {
         let item = &mut self.table[index as usize];
         let start = world.taxonomy.kinds.get(item.kind).is_start(told.step.stage);
-        let before = item.history.clone();
-        let again = item.history.absorb(&told.step) || (start && item.counted >> told.step.stage.0 & 1 == 1);
-        if item.history != before {
+        if !start || item.counted >> told.step.stage.0 & 1 == 0 {
+            return false;
+        }
+        if item.history.begin_earlier(&told.step) {
             self.mark(index);
         }
-        again
+        true
     }
 
     fn hold(&mut self, index: u32, told: &Told<'_>, record: &Record<'_>, world: &mut World) -> Fate {
         let item = &self.table[index as usize];
         let kind = world.taxonomy.kinds.get(item.kind);
         let stage = kind.get(told.step.stage).code.clone();
+        // It may be one round of a cycle of which the rest has not come, or only say again what is known: that is no reason
+        // to warn, and in the end it takes no effect.
+        let repeats = item.history.repeats(&told.step);
         let until = told.step.at.plus_ms(world.settings.hold_for_ms + 1);
         if until <= world.clock.watermark() {
+            if repeats {
+                return Fate::Counted;
+            }
             let detail = format!("stage: `{stage}` may not follow {}", present(item, world));
             return Fate::rejected(Reason::IllegalTransition, detail);
         }
@@ -402,11 +417,13 @@ impl Items {
         if item.history.steps.is_empty() {
             item.enterprise = told.enterprise.map(Into::into);
         }
-        self.held.insert(told.offset, Held::new(index, told.step, record));
+        self.held.insert(told.offset, Held::new(index, told.step, repeats, record));
         self.held_changed.push(told.offset);
         self.mark(index);
         world.timers.set(until, Wake::Held(told.offset));
-        self.tell(index, told.step.at, Some(told.offset), what, world);
+        if !repeats {
+            self.tell(index, told.step.at, Some(told.offset), what, world);
+        }
         Fate::Held
     }
 
@@ -439,7 +456,8 @@ impl Items {
         let item = &self.table[index as usize];
         let last = item.history.last()?;
         let keep = world.settings.expected_for_ms.max(world.settings.longest_horizon_ms);
-        (!item.is_open(&world.taxonomy)).then(|| last.at.plus_ms(keep + 1))
+        let ended = !item.is_open(&world.taxonomy) && item.waiting.is_empty();
+        ended.then(|| last.at.plus_ms(keep + 1))
     }
 
     pub(super) fn set_timer(&mut self, index: u32, world: &mut World) {

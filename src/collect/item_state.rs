@@ -80,6 +80,7 @@ pub(super) struct HeldRecord {
     pub item: String,
     pub place: PlaceRecord,
     step: StepRecord,
+    quiet: bool,
     record: KeptRecord,
 }
 
@@ -90,6 +91,7 @@ impl HeldRecord {
             item: name.to_owned(),
             place: PlaceRecord::new(item.place, item.enterprise.as_deref().unwrap_or(""), world),
             step: StepRecord { at: held.step.at, stage, due: held.step.due },
+            quiet: held.quiet,
             record: held.record.clone(),
         }
     }
@@ -101,14 +103,14 @@ impl HeldRecord {
     /// The same as a held stage of which only the record matters.
     fn orphan(&self, index: u32) -> Held {
         let step = Step { at: self.step.at, stage: crate::taxonomy::StageId(0), due: None };
-        Held { item: index, step, record: self.record.clone() }
+        Held { item: index, step, quiet: self.quiet, record: self.record.clone() }
     }
 
     /// The held stage of item `index`; `None` where its kind or stage is gone.
     pub fn resolve(self, index: u32, item: &Item, world: &World) -> Option<Held> {
         let stage = world.taxonomy.kinds.get(item.kind).stage(&self.step.stage)?;
         let step = Step { at: self.step.at, stage, due: self.step.due };
-        Some(Held { item: index, step, record: self.record })
+        Some(Held { item: index, step, quiet: self.quiet, record: self.record })
     }
 }
 

@@ -23,14 +23,13 @@ pub(super) struct Restored {
 }
 
 impl CollectTask {
-    /// Takes one record of `hazard.state` back, the records of a key in their order; no value (or an empty one) deletes.
-    pub fn restore<'v>(&mut self, key: &[u8], value: impl Into<Option<&'v [u8]>>) -> Result<(), StateError> {
+    /// Takes one record of `hazard.state` back, the records of a key in their order; one without a value deletes.
+    pub fn restore(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), StateError> {
         let (kind, id) = RecordKind::of(key, &self.state_name)?;
         let number = |id: &str| {
             id.parse::<i64>().map_err(|_| StateError::Damaged { what: format!("{} {id}", kind.code()) })
         };
         let what = || format!("{}, {} {id}", self.state_name, kind.code());
-        let value = value.into().filter(|value| !value.is_empty());
         match (kind, value) {
             (RecordKind::Task, None) => self.restored.task = None,
             (RecordKind::Task, Some(value)) => {

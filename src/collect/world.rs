@@ -1,5 +1,6 @@
 //! What sensors and items may touch of their task: time, counts, signals, dead letters.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Settings;
@@ -12,7 +13,7 @@ use super::timer::Timers;
 use crate::event::{EventTime, Reason, Reject};
 use crate::log::{Output, Record, Topic, TopicPartition};
 use crate::tally::{Signal, Subject, What};
-use crate::taxonomy::{Fact, Taxonomy};
+use crate::taxonomy::{Fact, FactSource, Grade, Level, MeasureId, Taxonomy};
 
 /// A dead letter's value is cut here; the header `truncated_from` then tells how long it was.
 const DEAD_LETTER_BYTES_MAX: usize = 64 * 1024;
@@ -63,6 +64,28 @@ pub struct World {
     pub dead_letters: Vec<Output>,
     /// How many tallies partitions there are.
     pub destinations: u32,
+    /// What filters said of facts without free words.
+    answers: BTreeMap<FactKey, Vec<MeasureId>>,
+}
+
+/// Answers of filters that are remembered.
+const ANSWERS_MAX: usize = 1_000;
+
+/// All that a filter can see of a fact without attributes.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct FactKey {
+    source: FactSource,
+    grade: Option<Grade>,
+    level: Option<Level>,
+    /// Stage, kind, who inspected.
+    words: [Option<String>; 3],
+}
+
+impl FactKey {
+    fn of(fact: &Fact<'_>) -> Self {
+        let words = [fact.stage, fact.kind, fact.inspected_by].map(|word| word.map(str::to_owned));
+        FactKey { source: fact.source, grade: fact.grade, level: fact.level, words }
+    }
 }
 
 /// Where a signal's subject is and whose it is.
@@ -94,15 +117,28 @@ impl World {
             signals: Vec::new(),
             dead_letters: Vec::new(),
             destinations,
+            answers: BTreeMap::new(),
             taxonomy,
             settings,
         }
     }
 
-    /// Counts a fact for every measure that it matches.
+    /// Counts a fact for every measure that it matches. Facts without free words repeat, and filters are asked once.
     pub fn count_fact(&mut self, fact: &Fact<'_>, place: CellId, at: EventTime) {
-        for measure in self.taxonomy.measures.matching(fact) {
-            self.counts.add(place, measure, at);
+        let measures = &self.taxonomy.measures;
+        if !fact.attributes.is_empty() || fact.campaign.is_some() {
+            for measure in measures.matching(fact) {
+                self.counts.add(place, measure, at);
+            }
+            return;
+        }
+        let key = FactKey::of(fact);
+        if self.answers.len() >= ANSWERS_MAX && !self.answers.contains_key(&key) {
+            // Kinds of records are free words: somebody sends ever new ones.
+            self.answers.clear();
+        }
+        for measure in self.answers.entry(key).or_insert_with(|| measures.matching(fact)) {
+            self.counts.add(place, *measure, at);
         }
     }
 

@@ -247,12 +247,10 @@ impl Worker {
         if let Some(damaged) = damaged {
             return Err(damaged);
         }
-        // All of them, whatever one of them brings: the group will not tell the rest again.
-        let mut outcome = Ok(applied);
         for change in changes {
-            outcome = outcome.and(self.change(change, clock).map(|()| applied));
+            self.change(change, clock)?;
         }
-        outcome
+        Ok(applied)
     }
 
     fn change(&mut self, change: Change, clock: EventTime) -> Result<(), Failure> {
@@ -266,9 +264,8 @@ impl Worker {
                 }
             }
             Change::Revoking(partitions) => {
-                // What the group takes away must be committed first: the next owner restores what is committed, and
-                // nothing of the tasks that go may be left in `out`.
-                let committed = self.commit(clock).map(|_| ());
+                // What the group takes away must be committed first: the next owner restores what is committed.
+                let committed = if self.restore.is_none() { self.commit(clock).map(|_| ()) } else { Ok(()) };
                 self.forget(&partitions);
                 let released = self.log.release(&partitions);
                 committed.and(released)?;
@@ -327,13 +324,7 @@ impl Worker {
                 }
                 self.log.begin()?;
                 for output in &self.out {
-                    // Half a transaction cannot be tried again: what is in it would be there twice.
-                    self.log.produce(placed(output, &self.plan)).map_err(|failure| {
-                        match failure.verdict {
-                            Verdict::Retry => Failure { verdict: Verdict::AbortAndRewind, ..failure },
-                            Verdict::AbortAndRewind | Verdict::NewProducer | Verdict::Stop => failure,
-                        }
-                    })?;
+                    self.log.produce(placed(output, &self.plan))?;
                 }
                 // Every transaction carries the offsets of every task, moved or not: one without any would not be
                 // fenced by the group's generation.

@@ -28,10 +28,7 @@ impl Task {
     /// Takes one of its records of `hazard.state` back.
     pub fn restore(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), StateError> {
         match self {
-            Task::Collect(task) => match value {
-                Some(value) => task.restore(key, value),
-                None => Ok(()),
-            },
+            Task::Collect(task) => task.restore(key, value),
             Task::Assess(task) => {
                 let damaged = || StateError::Damaged { what: String::from_utf8_lossy(key).into_owned() };
                 let text = std::str::from_utf8(key).map_err(|_| damaged())?;

@@ -1,4 +1,5 @@
 //! The task as a whole: records in, tallies, state and dead letters out.
 
 mod count;
-mod script;
+mod same;
+pub mod script;

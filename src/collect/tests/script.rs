@@ -28,10 +28,16 @@ pub fn text(ms: i64) -> String {
 }
 
 /// A message and the moment at which it arrives.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Message {
     pub arrival_ms: i64,
     pub value: Vec<u8>,
+}
+
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.arrival_ms, String::from_utf8_lossy(&self.value))
+    }
 }
 
 /// A message that arrives so many milliseconds after its own time.

@@ -73,10 +73,7 @@ impl Cluster {
     }
 
     pub(super) fn group(&mut self, name: &str) -> &mut Group {
-        if !self.groups.contains_key(name) {
-            self.groups.insert(name.to_owned(), Group::default());
-        }
-        self.groups.get_mut(name).expect("it was put there a line ago")
+        self.groups.entry(name.to_owned()).or_default()
     }
 
     pub(super) fn partition(&self, at: TopicPartition) -> Result<&Partition, Failure> {
