@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::KafkaSettings;
 use crate::event::EventTime;
-use crate::log::{Change, Each, Failure, Output, Topic, TopicPartition, Verdict};
+use crate::log::{Cause, Change, Each, Failure, Output, Topic, TopicPartition, Verdict};
 
 use super::client::{self, Names};
 use super::member::Member;
@@ -182,7 +182,7 @@ impl KafkaLog {
             self.id,
             self.fenced.len()
         );
-        Err(Failure::new(Verdict::Stop, message))
+        Err(Failure::new(Verdict::Stop, message).because(Cause::Fenced))
     }
 
     fn join_anew(&mut self) -> Result<(), Failure> {

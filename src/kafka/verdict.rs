@@ -2,7 +2,7 @@
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
-use crate::log::{Failure, Verdict};
+use crate::log::{Cause, Failure, Verdict};
 
 use super::client::is_secret;
 
@@ -75,14 +75,8 @@ impl Symptom {
 pub(super) fn judge(step: Step, symptom: Symptom) -> Verdict {
     let Symptom { code, fatal, abortable } = symptom;
     match code {
-        Code::TopicAuthorizationFailed
-        | Code::GroupAuthorizationFailed
-        | Code::ClusterAuthorizationFailed
-        | Code::TransactionalIdAuthorizationFailed
-        | Code::DelegationTokenAuthorizationFailed
-        | Code::SaslAuthenticationFailed
-        | Code::Authentication
-        | Code::UnsupportedSASLMechanism
+        _ if is_forbidden(code) => return Verdict::Stop,
+        Code::UnsupportedSASLMechanism
         | Code::IllegalSASLState
         | Code::SecurityDisabled
         | Code::UnsupportedVersion
@@ -131,6 +125,20 @@ pub(super) fn judge(step: Step, symptom: Symptom) -> Verdict {
     }
 }
 
+/// The cluster refuses who we are or what we want.
+pub(super) const fn is_forbidden(code: Code) -> bool {
+    matches!(
+        code,
+        Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::TransactionalIdAuthorizationFailed
+            | Code::DelegationTokenAuthorizationFailed
+            | Code::SaslAuthenticationFailed
+            | Code::Authentication
+    )
+}
+
 /// Another producer has this one's id, or the broker has given its epoch away.
 pub(super) const fn is_fenced(code: Code) -> bool {
     matches!(
@@ -169,7 +177,8 @@ pub(super) fn failure_of(step: Step, about: &str, code: Code) -> Failure {
 fn from_parts(step: Step, about: &str, symptom: Symptom, text: &str) -> Failure {
     let about = if about.is_empty() { String::new() } else { format!(" ({about})") };
     let remedy = remedy(symptom.code);
-    Failure::new(judge(step, symptom), format!("{}{about}: {text}{remedy}", step.doing()))
+    let failure = Failure::new(judge(step, symptom), format!("{}{about}: {text}{remedy}", step.doing()));
+    if is_forbidden(symptom.code) { failure.because(Cause::NotAuthorised) } else { failure }
 }
 
 /// What a person can do about the errors that only a person can mend.
@@ -298,5 +307,6 @@ mod tests {
         assert_eq!(failure.verdict, Stop);
         assert!(failure.message.starts_with("cannot write (hazard.tallies): "), "{failure}");
         assert!(failure.message.contains("max.message.bytes"), "{failure}");
+        assert_eq!(failure_of(Step::Poll, "", Code::GroupAuthorizationFailed).cause, Cause::NotAuthorised);
     }
 }

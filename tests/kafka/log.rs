@@ -1,7 +1,7 @@
 //! What [`hazstream::log::Log`] promises, on a real Kafka.
 
 use hazstream::kafka::feed::Feed;
-use hazstream::log::{Topic, Verdict};
+use hazstream::log::{Cause, Topic, Verdict};
 
 use crate::member::{Member, NOW, PATIENCE, SENSORS, at, feed, output, patiently, settings};
 use crate::support::broker;
@@ -82,7 +82,7 @@ fn two_processes_with_one_id_are_named() {
         match one.log.renew() {
             Ok(()) => {}
             Err(failure) => {
-                assert_eq!(failure.verdict, Verdict::Stop, "{failure}");
+                assert_eq!((failure.verdict, failure.cause), (Verdict::Stop, Cause::Fenced), "{failure}");
                 let id = hazstream::kafka::transactional_id(&settings.kafka, 0);
                 assert!(failure.message.contains(&id), "{failure}");
                 return;

@@ -13,7 +13,7 @@ use crate::config::KafkaSettings;
 
 use super::client::{self, Kind};
 use super::context::Plain;
-use super::verdict;
+use super::verdict::{self, is_forbidden};
 
 pub use plan::{Finding, Severity, TopicPlan, TopicsPlan};
 use plan::{Found, tuning};
@@ -206,15 +206,4 @@ fn shape(topic: &MetadataTopic) -> (u32, u32) {
 
 const fn is_missing(code: Code) -> bool {
     matches!(code, Code::UnknownTopicOrPartition | Code::UnknownTopic)
-}
-
-const fn is_forbidden(code: Code) -> bool {
-    matches!(
-        code,
-        Code::TopicAuthorizationFailed
-            | Code::ClusterAuthorizationFailed
-            | Code::GroupAuthorizationFailed
-            | Code::SaslAuthenticationFailed
-            | Code::Authentication
-    )
 }
