@@ -33,7 +33,7 @@ sim: ## many simulations (SEEDS=10000), or one again (SEED=42)
 	HAZSTREAM_SIM_SEEDS=$(SEEDS) HAZSTREAM_SIM_SEED=$(SEED) cargo test --quiet --test simulation -- --nocapture
 
 sim-bugs: ## plant a bug of each kind and show that the simulation finds it
-	cargo test --quiet --test simulation -- --nocapture planted
+	scripts/sim-bugs
 
 bench: ## the whole pipeline against a real Kafka; writes docs/benchmarks.md (RUNS=5)
 	@scripts/setup test

@@ -43,6 +43,17 @@ impl Series {
         }
     }
 
+    /// Sets slice `index` to `count`, whatever it held.
+    pub fn set(&mut self, index: i64, count: u32) {
+        let offset = self.offset(index);
+        if let Ok(at) = self.slices.binary_search_by_key(&offset, |slice| slice.0)
+            && let Some((_, held)) = self.slices.remove(at)
+        {
+            self.total -= u64::from(held);
+        }
+        self.add(index, count);
+    }
+
     /// The count of slice `index`.
     pub fn get(&self, index: i64) -> u32 {
         self.slices

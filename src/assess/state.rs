@@ -81,9 +81,14 @@ impl AssessTask {
         }
     }
 
-    /// Takes one record of this task back; `None` is a tombstone.
+    /// Takes one record of this task back; `None` is a tombstone. A log that is not compacted yet holds older records of
+    /// the same key: each replaces the one before.
     pub fn restore(&mut self, kind: &str, id: &str, value: Option<&[u8]>) -> Result<(), StateError> {
-        let Some(value) = value else { return Ok(()) };
+        let Some(value) = value else {
+            return self
+                .forget(kind, id)
+                .ok_or_else(|| StateError::Damaged { what: format!("assess {kind} {id}") });
+        };
         let body = match value.split_first() {
             Some((&VERSION, body)) => body,
             Some((&version, _)) if version > VERSION => return Err(StateError::Newer { version }),
@@ -104,9 +109,7 @@ impl AssessTask {
                 let (region, sector) = id.split_once('|').ok_or_else(damaged)?;
                 let parts: Parts = postcard::from_bytes(body).map_err(|_| damaged())?;
                 let cell = self.cells.intern(&Cell { region: region.into(), sector: sector.into() });
-                for (from, part) in parts {
-                    self.cells.set_coverage(cell, from, part);
-                }
+                self.cells.get_mut(cell).coverage = parts.into_iter().collect();
             }
             "gateway" => {
                 let parts: Parts = postcard::from_bytes(body).map_err(|_| damaged())?;
@@ -122,24 +125,50 @@ impl AssessTask {
     }
 
     fn restore_slice(&mut self, id: &str, body: &[u8]) -> Option<()> {
+        let counts: Vec<(&str, u32)> = postcard::from_bytes(body).ok()?;
+        let Some((cell, grid, index)) = self.clear_slice(id)? else { return Some(()) };
+        for (name, count) in counts {
+            let measure = self.cells.measure(name);
+            self.cells.track(cell, measure, &self.settings.rules).series[grid].set(index, count);
+        }
+        Some(())
+    }
+
+    /// A tombstone takes back what an older record of its key brought.
+    fn forget(&mut self, kind: &str, id: &str) -> Option<()> {
+        match kind {
+            "slice" => {
+                self.clear_slice(id)?;
+            }
+            "coverage" => {
+                let (region, sector) = id.split_once('|')?;
+                let cell = self.cells.intern(&Cell { region: region.into(), sector: sector.into() });
+                self.cells.get_mut(cell).coverage.clear();
+            }
+            "hazard" => self.hazards.set(id, None),
+            // The other kinds are never deleted.
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// Empties the slice of that key and tells where it is: cell, grid, index. `Some(None)`: its window is no longer
+    /// configured, and it is left behind.
+    fn clear_slice(&mut self, id: &str) -> Option<Option<(u32, usize, i64)>> {
         let mut parts = id.split('|');
         let (slide, horizon) = parts.next()?.split_once('-')?;
         let (slide_ms, horizon_ms): (i64, i64) = (slide.parse().ok()?, horizon.parse().ok()?);
         let cell = Cell { region: parts.next()?.to_owned(), sector: parts.next()?.to_owned() };
         let index: i64 = parts.next()?.parse().ok()?;
-        let counts: Vec<(&str, u32)> = postcard::from_bytes(body).ok()?;
-        let grids = &self.cells.windows.grids;
-        // Slices of windows that are no longer configured are left behind.
-        let Some(grid) = grids.iter().position(|g| g.slide_ms == slide_ms && g.horizon_ms == horizon_ms)
-        else {
-            return Some(());
+        let mut grids = self.cells.windows.grids.iter();
+        let Some(grid) = grids.position(|g| g.slide_ms == slide_ms && g.horizon_ms == horizon_ms) else {
+            return Some(None);
         };
         let cell = self.cells.intern(&cell);
-        for (name, count) in counts {
-            let measure = self.cells.measure(name);
-            self.cells.track(cell, measure, &self.settings.rules).series[grid].add(index, count);
+        for track in self.cells.get_mut(cell).tracks.iter_mut().flatten() {
+            track.series[grid].set(index, 0);
         }
-        Some(())
+        Some(Some((cell, grid, index)))
     }
 
     /// After every record is back: what is derived from them.

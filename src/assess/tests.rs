@@ -96,11 +96,12 @@ fn task(settings: &Arc<Settings>) -> AssessTask {
     AssessTask::new(0, Arc::clone(&TAXONOMY), Arc::clone(settings))
 }
 
-/// Runs the tallies; after tally `crash` (if any) the task is dropped and restored from what it had flushed.
+/// Runs the tallies; after tally `crash` (if any) the task is dropped and restored from all that it had flushed: a log is
+/// compacted some time later, and until then holds every older record of a key.
 fn run(settings: Settings, tallies: &[Tally], crash: Option<usize>) -> Vec<Output> {
     let settings = Arc::new(settings);
     let mut task = task(&settings);
-    let mut state: BTreeMap<Vec<u8>, Option<Vec<u8>>> = BTreeMap::new();
+    let mut state: Vec<(Vec<u8>, Option<Vec<u8>>)> = Vec::new();
     let mut out = Vec::new();
     for (offset, tally) in tallies.iter().enumerate() {
         task.apply(tally, offset as i64, &mut out);

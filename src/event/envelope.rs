@@ -44,21 +44,20 @@ impl Envelope {
     }
 
     fn by_content_type(value: &[u8]) -> Result<Envelope, Reject> {
-        let text = String::from_utf8_lossy(value).to_ascii_lowercase();
-        let media = text.split(';').next().unwrap_or("").trim();
-        match media {
-            "application/cloudevents+json" => Ok(Envelope::Structured),
-            other if other.starts_with("application/cloudevents") => Err(invalid(
-                "content-type",
-                &text,
-                "application/cloudevents+json for a structured CloudEvent",
-            )),
-            _ => Ok(Envelope::Bare),
+        const FAMILY: &[u8] = b"application/cloudevents";
+        let media = value.split(|byte| *byte == b';').next().unwrap_or(value).trim_ascii();
+        if media.eq_ignore_ascii_case(b"application/cloudevents+json") {
+            return Ok(Envelope::Structured);
         }
+        if media.get(..FAMILY.len()).is_some_and(|start| start.eq_ignore_ascii_case(FAMILY)) {
+            let expected = "application/cloudevents+json for a structured CloudEvent";
+            return Err(invalid("content-type", &String::from_utf8_lossy(value), expected));
+        }
+        Ok(Envelope::Bare)
     }
 
     /// The event's own text.
-    pub(super) fn open<'a>(self, text: &'a str) -> Result<&'a str, Reject> {
+    pub(super) fn open(self, text: &str) -> Result<&str, Reject> {
         match self {
             Envelope::Bare => Ok(text),
             Envelope::Structured => open_structured(text),

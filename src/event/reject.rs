@@ -39,7 +39,7 @@ pub enum Reason {
     UnitMismatch,
     /// `kind` is not in the taxonomy, or is `hazard`, which comes as events of type `hazard`.
     UnknownKind,
-    /// `stage`, or a hazard's `status`, is not one of the kind's.
+    /// `stage` is not one of the kind's.
     UnknownStage,
     /// `clause` is not in the hazard taxonomy.
     UnknownClause,

@@ -217,7 +217,9 @@ impl Shaper<'_> {
             format!("a stage of {}: {}", kind.code, codes.join(", "))
         };
         let code = fields.text(field, "a stage")?.ok_or_else(|| field.missing(&expected()))?;
-        kind.stage(&code).ok_or_else(|| field.reject(Reason::UnknownStage, &code, &expected()))
+        // The contract itself lists the statuses of a hazard; the stages of the other kinds are the kinds file's.
+        let reason = if field == Field::Status { Reason::BadField } else { Reason::UnknownStage };
+        kind.stage(&code).ok_or_else(|| field.reject(reason, &code, &expected()))
     }
 
     fn stage_code(&self, kind: KindId, stage: StageId) -> &str {

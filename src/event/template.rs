@@ -265,8 +265,8 @@ impl Stretch {
     fn end(&self, message: &Message<'_>, at: usize) -> Option<usize> {
         let found = words(message.block(at)?);
         let mut different = 0;
-        for nth in 0..4 {
-            different |= (found[nth] ^ self.words[nth]) & self.mask[nth];
+        for ((found, wanted), mask) in found.iter().zip(&self.words).zip(&self.mask) {
+            different |= (found ^ wanted) & mask;
         }
         (different == 0).then_some(at + self.len)
     }

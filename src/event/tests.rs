@@ -205,7 +205,7 @@ const EDITS: &[(&str, &str, &str, &str)] = &[
     ("item", "order_supervision", "order_of_merit", "unknown_kind"),
     ("item", "order_supervision", "hazard", "unknown_kind"),
     ("item", "\"issued\"", "\"lost\"", "unknown_stage"),
-    ("hazard", "\"closed\"", "\"finished\"", "unknown_stage"),
+    ("hazard", "\"closed\"", "\"finished\"", "bad_field"),
     ("inspection", "GM-2023-11-8", "GM-1999-1-1", "unknown_clause"),
 ];
 

@@ -91,7 +91,7 @@ fn mutant(rng: &mut Pcg64) -> Vec<u8> {
         match rng.random_range(0..13) {
             0 => bytes[at] ^= 1 << rng.random_range(0..8),
             1 => bytes[at] = rng.random(),
-            2 => drop(bytes.splice(at..at, piece.iter().copied())),
+            2 => insert(&mut bytes, rng, piece),
             3 => drop(bytes.splice(at..end, piece.iter().copied())),
             4 => drop(bytes.drain(at..end)),
             5 => bytes.truncate(at.max(1)),
@@ -105,6 +105,12 @@ fn mutant(rng: &mut Pcg64) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// Puts a piece in, behind the end too.
+fn insert(bytes: &mut Vec<u8>, rng: &mut Pcg64, piece: &[u8]) {
+    let at = [rng.random_range(0..=bytes.len()), bytes.len()][usize::from(rng.random_ratio(1, 8))];
+    bytes.splice(at..at, piece.iter().copied());
 }
 
 /// Replaces the whole of a value by a piece: most likely to be accepted by one and not by the other.

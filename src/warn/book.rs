@@ -160,10 +160,14 @@ impl Book {
     /// Takes an alert back from its stored form.
     pub fn restore(&mut self, stored: &[u8]) -> Result<(), serde_json::Error> {
         let entry: Entry = serde_json::from_slice(stored)?;
-        if let Some(at) = entry.ack_expires {
-            self.expiries.insert((at, entry.alert.id.clone()));
+        let id = entry.alert.id.clone();
+        if let Some(at) = self.entries.get(&id).and_then(|older| older.ack_expires) {
+            self.expiries.remove(&(at, id.clone()));
         }
-        self.entries.insert(entry.alert.id.clone(), entry);
+        if let Some(at) = entry.ack_expires {
+            self.expiries.insert((at, id.clone()));
+        }
+        self.entries.insert(id, entry);
         Ok(())
     }
 

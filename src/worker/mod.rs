@@ -247,10 +247,12 @@ impl Worker {
         if let Some(damaged) = damaged {
             return Err(damaged);
         }
+        // All of them, whatever one of them brings: the group will not tell the rest again.
+        let mut outcome = Ok(applied);
         for change in changes {
-            self.change(change, clock)?;
+            outcome = outcome.and(self.change(change, clock).map(|()| applied));
         }
-        Ok(applied)
+        outcome
     }
 
     fn change(&mut self, change: Change, clock: EventTime) -> Result<(), Failure> {
@@ -264,8 +266,9 @@ impl Worker {
                 }
             }
             Change::Revoking(partitions) => {
-                // What the group takes away must be committed first: the next owner restores what is committed.
-                let committed = if self.restore.is_none() { self.commit(clock).map(|_| ()) } else { Ok(()) };
+                // What the group takes away must be committed first: the next owner restores what is committed, and
+                // nothing of the tasks that go may be left in `out`.
+                let committed = self.commit(clock).map(|_| ());
                 self.forget(&partitions);
                 let released = self.log.release(&partitions);
                 committed.and(released)?;
@@ -324,7 +327,13 @@ impl Worker {
                 }
                 self.log.begin()?;
                 for output in &self.out {
-                    self.log.produce(placed(output, &self.plan))?;
+                    // Half a transaction cannot be tried again: what is in it would be there twice.
+                    self.log.produce(placed(output, &self.plan)).map_err(|failure| {
+                        match failure.verdict {
+                            Verdict::Retry => Failure { verdict: Verdict::AbortAndRewind, ..failure },
+                            Verdict::AbortAndRewind | Verdict::NewProducer | Verdict::Stop => failure,
+                        }
+                    })?;
                 }
                 // Every transaction carries the offsets of every task, moved or not: one without any would not be
                 // fenced by the group's generation.

@@ -35,7 +35,14 @@ enum Stage {
     /// Ask for the committed offsets and for the ends of the state.
     Ask,
     /// Read the state.
-    State { committed: BTreeMap<TopicPartition, Option<i64>>, ranges: Vec<Range> },
+    State {
+        committed: BTreeMap<TopicPartition, Option<i64>>,
+        ranges: Vec<Range>,
+        /// The newest value of each key read so far.
+        newest: BTreeMap<Vec<u8>, Vec<u8>>,
+    },
+    /// Hold it against the committed offsets.
+    Agree { committed: BTreeMap<TopicPartition, Option<i64>> },
     /// Read the tails.
     Tails { ranges: Vec<Range> },
     /// Everything is back.
@@ -65,21 +72,22 @@ impl Restore {
     pub fn step(&mut self, log: &mut Log, plan: &Plan) -> Result<bool, Failure> {
         match &mut self.stage {
             Stage::Ask => self.ask(log, plan)?,
-            Stage::State { committed, ranges } => {
-                let (names, tasks) = (&self.names, &mut self.tasks);
-                let mut failure = None;
-                self.done += read_chunk(log, ranges, &mut |record| {
-                    if failure.is_none() {
-                        failure = restore_record(names, tasks, record).err();
-                    }
-                })?;
-                if let Some(failure) = failure {
-                    return Err(failure);
-                }
+            Stage::State { committed, ranges, newest } => {
+                let names = &self.names;
+                self.done += read_chunk(log, ranges, &mut |record| keep_newest(names, newest, record))?;
                 if ranges.is_empty() {
+                    for (key, value) in std::mem::take(newest) {
+                        give_back(names, &mut self.tasks, &key, &value)?;
+                    }
                     let committed = std::mem::take(committed);
-                    self.stage = Stage::Tails { ranges: self.agree(log, &committed)? };
+                    self.stage = Stage::Agree { committed };
                 }
+            }
+            Stage::Agree { committed } => {
+                let ranges = agree(log, &mut self.tasks, committed)?;
+                self.total +=
+                    ranges.iter().map(|range| (range.to - range.from).max(0).unsigned_abs()).sum::<u64>();
+                self.stage = Stage::Tails { ranges };
             }
             Stage::Tails { ranges } => {
                 let tasks = &mut self.tasks;
@@ -116,35 +124,48 @@ impl Restore {
             self.total += (to - from).max(0).unsigned_abs();
             ranges.push(Range { at, from, to });
         }
-        self.stage = Stage::State { committed, ranges };
+        self.stage = Stage::State { committed, ranges, newest: BTreeMap::new() };
         Ok(())
     }
+}
 
-    /// Holds the state against the committed offsets, and finds the tails.
-    fn agree(
-        &mut self,
-        log: &mut Log,
-        committed: &BTreeMap<TopicPartition, Option<i64>>,
-    ) -> Result<Vec<Range>, Failure> {
-        let mut tails = Vec::new();
-        for (&at, task) in &mut self.tasks {
-            match (task.reflected(), committed.get(&at).copied().flatten()) {
-                (None, None) => task.start_at(log.bounds(at)?.0),
-                (Some(reflected), Some(committed)) if reflected == committed => {
-                    if let Task::Collect(task) = task
-                        && let Some(resume) = task.resume()
-                        && resume.tail < resume.next
-                    {
-                        let from = resume.tail.max(log.bounds(at)?.0);
-                        self.total += (resume.next - from).max(0).unsigned_abs();
-                        tails.push(Range { at, from, to: resume.next });
-                    }
+/// Gives a task one of its records.
+fn give_back(
+    names: &BTreeMap<Vec<u8>, TopicPartition>,
+    tasks: &mut BTreeMap<TopicPartition, Task>,
+    key: &[u8],
+    value: &[u8],
+) -> Result<(), Failure> {
+    let Some(task) = owner(names, key).and_then(|at| tasks.get_mut(&at)) else { return Ok(()) };
+    task.restore(key, Some(value)).map_err(|error| {
+        let (topic, key) = (Topic::State.name(), String::from_utf8_lossy(key));
+        Failure::new(Verdict::Stop, format!("{topic}, key {key}: {error}")).because(Cause::ForeignState)
+    })
+}
+
+/// Holds the state against the committed offsets, and finds the tails. Asking for them may fail: then it is done again.
+fn agree(
+    log: &mut Log,
+    tasks: &mut BTreeMap<TopicPartition, Task>,
+    committed: &BTreeMap<TopicPartition, Option<i64>>,
+) -> Result<Vec<Range>, Failure> {
+    let mut tails = Vec::new();
+    for (&at, task) in tasks {
+        match (task.reflected(), committed.get(&at).copied().flatten()) {
+            (None, None) => task.start_at(log.bounds(at)?.0),
+            (Some(reflected), Some(committed)) if reflected == committed => {
+                if let Task::Collect(task) = task
+                    && let Some(resume) = task.resume()
+                    && resume.tail < resume.next
+                {
+                    let from = resume.tail.max(log.bounds(at)?.0);
+                    tails.push(Range { at, from, to: resume.next });
                 }
-                (reflected, committed) => return Err(disagreement(at, reflected, committed)),
             }
+            (reflected, committed) => return Err(disagreement(at, reflected, committed)),
         }
-        Ok(tails)
     }
+    Ok(tails)
 }
 
 /// Reads a chunk of the first range, drops it when it is done, and returns how many offsets were passed.
@@ -167,23 +188,23 @@ fn read_chunk(
     Ok(passed)
 }
 
-/// Gives a record of `hazard.state` to its task, if that is one of ours.
-fn restore_record(
+/// Keeps the newest value of each key that is one of ours: the log is compacted only now and then, so that a key stands
+/// there many times, and a tombstone ends all that came before it.
+fn keep_newest(
     names: &BTreeMap<Vec<u8>, TopicPartition>,
-    tasks: &mut BTreeMap<TopicPartition, Task>,
+    newest: &mut BTreeMap<Vec<u8>, Vec<u8>>,
     record: &Record<'_>,
-) -> Result<(), Failure> {
-    let Some(key) = record.key else { return Ok(()) };
-    let name = key.split(|&byte| byte == b'|').next().unwrap_or_default();
-    let Some(task) = names.get(name).and_then(|at| tasks.get_mut(at)) else { return Ok(()) };
-    task.restore(key, record.value).map_err(|error| {
-        let place = Topic::State.name();
-        Failure::new(
-            Verdict::Stop,
-            format!("{place} partition {} offset {}: {error}", record.at.partition, record.offset),
-        )
-        .because(Cause::ForeignState)
-    })
+) {
+    let Some(key) = record.key.filter(|key| owner(names, key).is_some()) else { return };
+    match record.value {
+        Some(value) => drop(newest.insert(key.to_vec(), value.to_vec())),
+        None => drop(newest.remove(key)),
+    }
+}
+
+/// The task that a key of `hazard.state` belongs to, if it is one of ours.
+fn owner(names: &BTreeMap<Vec<u8>, TopicPartition>, key: &[u8]) -> Option<TopicPartition> {
+    names.get(key.split(|&byte| byte == b'|').next().unwrap_or_default()).copied()
 }
 
 fn disagreement(at: TopicPartition, reflected: Option<i64>, committed: Option<i64>) -> Failure {

@@ -37,6 +37,10 @@ impl Deployment {
         let settings = SETTINGS
             .replace("{address}", address)
             .replace("{prefix}", prefix)
+            .replace(
+                "{session}",
+                if std::env::var_os("HAZSTREAM_TEST_KAFKA").is_some() { "6s" } else { "2s" },
+            )
             .replace("{rules}", rules.to_str().unwrap());
         std::fs::write(folder.path().join("settings.yaml"), settings).unwrap();
         let deployment = Deployment { name, address: address.to_string(), folder };

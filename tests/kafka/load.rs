@@ -17,6 +17,8 @@ pub struct Load {
     dice: Pcg32,
     made: u64,
     sent: Vec<Event>,
+    /// Hazards that were found and not closed.
+    open: Vec<u64>,
 }
 
 const TOWNS: [&str; 6] = ["330602001", "330602002", "330603001", "330604104", "330681003", "999999999"];
@@ -25,7 +27,7 @@ const SENSORS: u32 = 60;
 
 impl Load {
     pub fn new(seed: u64) -> Load {
-        Load { dice: Pcg32::seed_from_u64(seed), made: 0, sent: Vec::new() }
+        Load { dice: Pcg32::seed_from_u64(seed), made: 0, sent: Vec::new(), open: Vec::new() }
     }
 
     /// The next event, at the wall clock's `now_ms`.
@@ -42,8 +44,11 @@ impl Load {
             2..8 => now_ms - self.dice.random_range(5_000..90_000), // late, but inside the longer window
             _ => now_ms - self.dice.random_range(0..1_500),
         };
-        let event =
-            if self.made.is_multiple_of(10) { self.inspection(time_ms) } else { self.reading(time_ms) };
+        let event = if self.made.is_multiple_of(10) {
+            self.inspection(time_ms, now_ms)
+        } else {
+            self.reading(time_ms)
+        };
         self.sent.push(event);
         self.sent.last().expect("it was just put there")
     }
@@ -68,24 +73,38 @@ impl Load {
         Event { input: "sensors", key: format!("s{sensor}"), value }
     }
 
-    /// A hazard is found by one inspection, sometimes again by another, and sometimes closed. All of an enterprise's
-    /// events have its key.
-    fn inspection(&mut self, time_ms: i64) -> Event {
-        let hazard = self.dice.random_range(0..=self.made / 20);
+    /// An inspection finds nothing, a new hazard, or one that is still open; a general one is closed a while later. What
+    /// closes is never late, since a stage before its predecessor is another story. All of an enterprise's events have its
+    /// key.
+    fn inspection(&mut self, time_ms: i64, now_ms: i64) -> Event {
+        let is_new = self.open.len() < 20 || self.dice.random_range(0..3) == 0;
+        let hazard = match is_new {
+            true => self.made,
+            false => self.open[self.dice.random_range(0..self.open.len())],
+        };
         let enterprise = hazard % 17;
-        let grade = if hazard % 5 == 0 { "major" } else { "general" };
+        let grade = if hazard.is_multiple_of(50) { "major" } else { "general" };
+        let closes =
+            !is_new && grade == "general" && hazard + 1_000 < self.made && self.dice.random_range(0..2) == 0;
+        let time_ms = if closes { now_ms } else { time_ms };
         let mut event = json!({
             "id": format!("i{}", self.made), "time": text(time_ms), "sector": "small_workshops",
             "region": TOWNS[enterprise as usize % TOWNS.len()], "enterprise_id": format!("e{enterprise}"),
         });
-        let rest = match self.dice.random_range(0..3) {
-            0 if grade == "general" => {
-                json!({"type": "hazard", "hazard_id": format!("h{hazard}"), "status": "closed"})
-            }
-            1 => json!({"type": "inspection", "source": "grid"}),
-            _ => json!({"type": "inspection", "source": "grid",
-                        "hazards": [{"hazard_id": format!("h{hazard}"), "grade": grade}]}),
+        let rest = match closes {
+            true => json!({"type": "hazard", "hazard_id": format!("h{hazard}"), "status": "closed"}),
+            false if self.dice.random_range(0..4) == 0 => json!({"type": "inspection", "source": "grid"}),
+            false => json!({"type": "inspection", "source": "grid",
+                            "hazards": [{"hazard_id": format!("h{hazard}"), "grade": grade}]}),
         };
+        // An event of a clock gone wrong, or one beyond every window, finds nothing that counts.
+        let counts = (now_ms - 100_000..=now_ms).contains(&time_ms) && rest["hazards"].is_array();
+        if is_new && counts {
+            self.open.push(hazard);
+        }
+        if closes {
+            self.open.retain(|open| *open != hazard);
+        }
         event.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
         Event { input: "inspections", key: format!("e{enterprise}"), value: event.to_string().into_bytes() }
     }

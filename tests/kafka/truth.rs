@@ -18,6 +18,19 @@ const SETTINGS: oracle::Settings = oracle::Settings {
 };
 /// Its windows: name, size, slide.
 const WINDOWS: [(&str, i64, i64); 2] = [("20s", 20_000, 2_000), ("2m", 120_000, 4_000)];
+/// What the contract counts.
+const MEASURES: [&str; 10] = [
+    "inspections",
+    "hazards_found_general",
+    "hazards_found_major",
+    "hazards_closed_general",
+    "hazards_closed_major",
+    "readings",
+    "alarms_blue",
+    "alarms_yellow",
+    "alarms_orange",
+    "alarms_red",
+];
 /// The rule of rules.yaml that counts: hazards found over `2m` in a county's small workshops.
 const CLUSTER: (&str, &str, u64) = ("cluster", "hazards_found_major", 3);
 
@@ -226,11 +239,11 @@ fn close(value: &Value) -> Close {
     ((text("region"), text("sector")), window, as_of.as_millisecond())
 }
 
-/// The counts that are not zero.
+/// The counts of the contract's measures that are not zero.
 fn counts(value: &Value) -> Counts {
-    let counts = value["counts"].as_object().expect("counts");
-    let counts = counts.iter().map(|(measure, count)| (measure.clone(), count.as_u64().expect("a count")));
-    counts.filter(|(_, count)| *count > 0).collect()
+    let count = |measure: &str| value["counts"][measure].as_u64().expect("every measure of the contract");
+    let counts = MEASURES.map(|measure| (measure.to_string(), count(measure)));
+    counts.into_iter().filter(|(_, count)| *count > 0).collect()
 }
 
 fn size_ms(window: &str) -> i64 {

@@ -65,11 +65,17 @@ pub struct Outcome {
     pub ledgers: BTreeMap<(&'static str, u32), Ledger>,
     /// Where each rejected message stands, and a reason that fits it.
     pub rejects: BTreeMap<(&'static str, u32, i64), String>,
+    /// Levels that sensors newly reached: sensor, level, when.
+    pub onsets: BTreeSet<(String, String, i64)>,
+    /// Every sensor of which a value was heard.
+    pub heard: BTreeSet<String>,
     /// The last alarm level of each sensor that has one.
     pub levels: BTreeMap<String, String>,
     /// Every first finding of a major hazard, by hazard id.
     pub major_hazards: BTreeSet<String>,
     city: City,
+    /// The facts of each cell, by measure and time.
+    by_cell: BTreeMap<(String, String), Vec<(String, i64)>>,
 }
 
 /// Reads all messages; those of one partition in the order of their offsets.
@@ -82,13 +88,24 @@ pub fn judge(city: City, settings: &Settings, messages: &[Message]) -> Outcome {
         facts: Vec::new(),
         ledgers: BTreeMap::new(),
         rejects: BTreeMap::new(),
+        onsets: BTreeSet::new(),
+        heard: BTreeSet::new(),
         levels: BTreeMap::new(),
         major_hazards: BTreeSet::new(),
         city,
+        by_cell: BTreeMap::new(),
     };
     for (partition, mut messages) in by_partition {
         messages.sort_by_key(|message| message.offset);
         judge_partition(&mut outcome, settings, partition, &messages);
+    }
+    for fact in &outcome.facts {
+        for region in outcome.city.ancestors(&fact.region, fact.time_ms) {
+            for sector in outcome.city.sector_ancestors(&fact.sector) {
+                let cell = outcome.by_cell.entry((region.clone(), sector)).or_default();
+                cell.push((fact.measure.clone(), fact.time_ms));
+            }
+        }
     }
     outcome
 }
@@ -153,6 +170,10 @@ fn judge_partition(
                 homes.insert(reading.sensor_id.clone(), (event.region.clone(), event.sector.clone()));
                 for (level, time_ms) in sensors.hear(limits, reading, event.time_ms) {
                     outcome.facts.push(Fact { time_ms, ..fact(format!("alarms_{level}")) });
+                    outcome.onsets.insert((reading.sensor_id.clone(), level, time_ms));
+                }
+                if reading.quality != "bad" {
+                    outcome.heard.insert(reading.sensor_id.clone());
                 }
             }
             Body::Inspection { hazards: found } => {
@@ -175,6 +196,7 @@ fn judge_partition(
     for (sensor, (level, time_ms)) in onsets {
         let (region, sector) = homes[&sensor].clone();
         let source = (partition.0, partition.1, -1);
+        outcome.onsets.insert((sensor, level.clone(), time_ms));
         outcome.facts.push(Fact { measure: format!("alarms_{level}"), region, sector, time_ms, source });
     }
     outcome.levels.extend(levels);
@@ -186,43 +208,29 @@ impl Outcome {
     /// The counts of a cell over [as_of − size, as_of), by measure; measures without any are absent.
     pub fn counts(&self, region: &str, sector: &str, size_ms: i64, as_of_ms: i64) -> BTreeMap<String, u64> {
         let mut counts = BTreeMap::new();
-        for fact in &self.facts {
-            let inside = as_of_ms - size_ms <= fact.time_ms && fact.time_ms < as_of_ms;
-            if inside && self.is_in(fact, region, sector) {
-                *counts.entry(fact.measure.clone()).or_insert(0) += 1;
+        for (measure, time_ms) in self.facts_of(region, sector) {
+            if as_of_ms - size_ms <= *time_ms && *time_ms < as_of_ms {
+                *counts.entry(measure.clone()).or_insert(0) += 1;
             }
         }
         counts
     }
 
     /// Every cell that any fact belongs to.
-    pub fn cells(&self) -> BTreeSet<(String, String)> {
-        let mut cells = BTreeSet::new();
-        for fact in &self.facts {
-            for region in self.city.ancestors(&fact.region, fact.time_ms) {
-                for sector in self.city.sector_ancestors(&fact.sector) {
-                    cells.insert((region.clone(), sector));
-                }
-            }
-        }
-        cells
+    pub fn cells(&self) -> Vec<(String, String)> {
+        self.by_cell.keys().cloned().collect()
     }
 
     /// The window ends t, multiples of the slide, at which the cell's count over [t − size, t) is at least `threshold`.
     pub fn crossings(
         &self,
-        cell: (&str, &str),
+        (region, sector): (&str, &str),
         measure: &str,
         (size_ms, slide_ms): (i64, i64),
         threshold: u64,
     ) -> BTreeSet<i64> {
-        let (region, sector) = cell;
-        let times: Vec<i64> = self
-            .facts
-            .iter()
-            .filter(|fact| fact.measure == measure && self.is_in(fact, region, sector))
-            .map(|fact| fact.time_ms)
-            .collect();
+        let facts = self.facts_of(region, sector).iter().filter(|(own, _)| own == measure);
+        let times: Vec<i64> = facts.map(|(_, time_ms)| *time_ms).collect();
         let mut ends = BTreeSet::new();
         for time in &times {
             let first = time.div_euclid(slide_ms) * slide_ms + slide_ms;
@@ -238,8 +246,7 @@ impl Outcome {
         ends
     }
 
-    fn is_in(&self, fact: &Fact, region: &str, sector: &str) -> bool {
-        self.city.ancestors(&fact.region, fact.time_ms).iter().any(|own| own == region)
-            && self.city.sector_ancestors(&fact.sector).iter().any(|own| own == sector)
+    fn facts_of(&self, region: &str, sector: &str) -> &[(String, i64)] {
+        self.by_cell.get(&(region.to_owned(), sector.to_owned())).map_or(&[], Vec::as_slice)
     }
 }

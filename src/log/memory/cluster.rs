@@ -73,7 +73,10 @@ impl Cluster {
     }
 
     pub(super) fn group(&mut self, name: &str) -> &mut Group {
-        self.groups.entry(name.to_owned()).or_default()
+        if !self.groups.contains_key(name) {
+            self.groups.insert(name.to_owned(), Group::default());
+        }
+        self.groups.get_mut(name).expect("it was put there a line ago")
     }
 
     pub(super) fn partition(&self, at: TopicPartition) -> Result<&Partition, Failure> {

@@ -87,13 +87,14 @@ impl MemoryLog {
     pub(super) fn heartbeat(&mut self, cluster: &mut Cluster) -> Vec<Change> {
         let clock = cluster.clock;
         let needless = cluster.faults.happens(cluster.faults.rebalances);
-        let layout = cluster.layout.topics.clone();
-        let group = cluster.group(&self.group);
         if needless {
-            group.begin_round();
+            cluster.group(&self.group).begin_round();
         }
+        cluster.group(&self.group);
+        let Cluster { layout, groups, .. } = cluster;
+        let group = groups.get_mut(&self.group).expect("it was made a line ago");
         let member = *self.member.get_or_insert_with(|| group.join(&self.topics, clock));
-        match group.poll(member, &layout, clock) {
+        match group.poll(member, &layout.topics, clock) {
             Some((generation, changes)) => {
                 self.generation = generation;
                 for change in &changes {
