@@ -39,10 +39,10 @@ pub fn shown(at: EventTime, zone: &TimeZone) -> String {
 
 const fn level(level: Level) -> (&'static str, &'static str, &'static str) {
     match level {
-        Level::Red => ("●R", "红", "red"),
-        Level::Orange => ("◆O", "橙", "orange"),
-        Level::Yellow => ("▲Y", "黄", "yellow"),
-        Level::Blue => ("■B", "蓝", "blue"),
+        Level::Red => ("◆R", "红", "red"),
+        Level::Orange => ("▲O", "橙", "orange"),
+        Level::Yellow => ("■Y", "黄", "yellow"),
+        Level::Blue => ("●B", "蓝", "blue"),
     }
 }
 
