@@ -21,8 +21,9 @@ use super::client::{self, Kind, Names, number};
 use super::context::{log_error, log_line};
 use super::verdict::{self, Step};
 
-/// How long one look for deliveries waits. rust-rdkafka's own flush looks every 100 ms, which then is what a commit takes.
-const LOOK: Duration = Duration::from_millis(1);
+/// How long to rest between two looks for deliveries. rust-rdkafka's own flush looks every 100 ms, which then is what a
+/// commit takes; and its poll spins through the last millisecond of a time-out, so that it is only ever asked not to wait.
+const REST: Duration = Duration::from_micros(250);
 
 /// Remembers the first record that the brokers refused; the transaction cannot commit without it.
 #[derive(Default)]
@@ -105,7 +106,7 @@ impl Transactions {
             match self.producer.send(record) {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(Code::QueueFull), again)) if Instant::now() < until => {
-                    self.producer.poll(LOOK);
+                    self.look();
                     record = again;
                 }
                 Err((error, _)) => {
@@ -145,13 +146,21 @@ impl Transactions {
         verdict::failure(step, "", error)
     }
 
+    /// Takes in the deliveries told so far, then rests a little.
+    fn look(&self) {
+        self.producer.poll(Duration::ZERO);
+        if self.producer.in_flight_count() > 0 {
+            std::thread::sleep(REST);
+        }
+    }
+
     fn drain(&mut self, until: Instant) -> Result<(), Failure> {
         while self.producer.in_flight_count() > 0 {
             if Instant::now() >= until {
                 let message = format!("the brokers have not taken what was written for {:?}", self.timeout);
                 return Err(Failure::new(Verdict::NewProducer, message));
             }
-            self.producer.poll(LOOK);
+            self.look();
         }
         let refused = self.producer.context().refused.lock().unwrap_or_else(PoisonError::into_inner).take();
         match refused {
@@ -170,7 +179,7 @@ impl Transactions {
         // librdkafka's abort waits for the deliveries that nobody serves meanwhile: they are served before.
         let until = Instant::now() + Duration::from_secs(1).min(self.timeout);
         while self.producer.in_flight_count() > 0 && Instant::now() < until {
-            self.producer.poll(LOOK);
+            self.look();
         }
         let aborted = self.producer.abort_transaction(self.timeout);
         aborted.map_err(|error| self.failed(Step::Abort, &error))?;
