@@ -30,7 +30,7 @@ use crate::event::EventTime;
 use crate::log::{Input, Output, Topic};
 use crate::tally::{Cell, Signal, Subject, Tally, What};
 use crate::taxonomy::{Grade, Taxonomy};
-use crate::warn::{Alert, Book, Evidence};
+use crate::warn::{Book, Evidence};
 
 use cells::Cells;
 use clock::EventClock;
@@ -237,9 +237,9 @@ impl AssessTask {
         }
     }
 
-    /// Every alert that it keeps, resolved ones too.
-    pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
-        self.book.alerts()
+    /// The records of `hazard.alerts` as they stand, for a reader that begins with this task.
+    pub fn restored_alerts(&self) -> Vec<Output> {
+        self.book.records()
     }
 
     /// The event clock: the minimum over all input partitions.

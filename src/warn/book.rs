@@ -53,9 +53,10 @@ impl Book {
         self.entries.get(id).map(|entry| &entry.alert)
     }
 
-    /// Every alert, by id.
-    pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
-        self.entries.values().map(|entry| &entry.alert)
+    /// The record of each alert that is not over, as it stands.
+    pub fn records(&self) -> Vec<Output> {
+        let open = self.entries.values().filter(|entry| entry.alert.status != Status::Resolved);
+        open.map(|entry| output(Topic::Alerts, &entry.alert, entry.seq, &entry.alert)).collect()
     }
 
     /// Lets `step` befall the alert that `draft` describes. If it opens (a new or resolved alert), the draft becomes the
@@ -189,14 +190,13 @@ impl Book {
             },
             seq: entry.seq,
         };
-        out.push(output(Topic::Alerts, &event, &event.alert));
-        out.push(output(Topic::AlertEvents, &event, &event));
+        out.push(output(Topic::Alerts, &event.alert, event.seq, &event.alert));
+        out.push(output(Topic::AlertEvents, &event.alert, event.seq, &event));
         self.changed.insert(id.to_owned());
     }
 }
 
-fn output(topic: Topic, event: &AlertEvent, value: &impl Serialize) -> Output {
-    let alert = &event.alert;
+fn output(topic: Topic, alert: &Alert, seq: u64, value: &impl Serialize) -> Output {
     let text = |s: &str| s.as_bytes().to_vec();
     Output {
         topic,
@@ -206,7 +206,7 @@ fn output(topic: Topic, event: &AlertEvent, value: &impl Serialize) -> Output {
         headers: vec![
             ("content-type", text("application/json")),
             ("ce_specversion", text("1.0")),
-            ("ce_id", text(&format!("{}-{}", alert.id, event.seq))),
+            ("ce_id", text(&format!("{}-{seq}", alert.id))),
             ("ce_source", text(&format!("/hazstream/rules/{}", alert.rule))),
             ("ce_type", text("hazstream.alert")),
             ("ce_subject", text(&alert.id)),

@@ -6,6 +6,7 @@
 //! **Invariant:** outputs, state and input offsets leave in one transaction, sent only by `commit`; what a task did since
 //! the last commit lives in memory alone, and is dropped with the task when the commit fails.
 
+mod commit;
 mod plan;
 pub mod report;
 mod restore;
@@ -23,9 +24,9 @@ use crate::tally::Tally;
 
 pub use plan::Plan;
 
-use report::{CommitReport, MemberReport, Report, RestoreReport, TransactionResult, TroubleReport};
+use report::{MemberReport, Report, RestoreReport, TroubleReport};
 use restore::{Restore, Then};
-use task::{Task, state_partition};
+use task::Task;
 
 /// What a listener is told.
 pub enum Seen<'a> {
@@ -69,6 +70,8 @@ pub struct Worker {
     trouble: Option<Verdict>,
     last_commit: EventTime,
     joined: bool,
+    /// The last step failed.
+    failing: bool,
 }
 
 impl Worker {
@@ -87,6 +90,7 @@ impl Worker {
             trouble: Some(Verdict::NewProducer),
             last_commit: EventTime::MIN,
             joined: false,
+            failing: false,
         }
     }
 
@@ -97,7 +101,12 @@ impl Worker {
     pub fn step(&mut self, clock: EventTime, timeout: Duration) -> Result<Step, Failure> {
         let done = self.try_step(clock, timeout);
         match done {
-            Ok(step) => Ok(step),
+            Ok(step) => {
+                if std::mem::take(&mut self.failing) {
+                    self.tell(Report::Trouble(TroubleReport { worker: self.index, waits_for: None }));
+                }
+                Ok(step)
+            }
             Err(failure) if failure.verdict == Verdict::Stop => Err(failure),
             Err(failure) => {
                 self.fail(&failure);
@@ -147,7 +156,6 @@ impl Worker {
             Some(Verdict::NewProducer) => self.log.renew()?,
         }
         self.trouble = None;
-        self.tell(Report::Trouble(TroubleReport { worker: self.index, waits_for: None }));
         self.rebuild();
         Ok(())
     }
@@ -214,6 +222,12 @@ impl Worker {
                 Then::Rewind => self.log.rewind(&offsets)?,
             }
             let restore = self.restore.take().expect("it was there a line ago");
+            for task in restore.tasks.values() {
+                if let Task::Assess(task) = task {
+                    // They were committed by a former owner: whoever looks here must not wait for them to change.
+                    (self.listener)(Seen::Committed(&task.restored_alerts()));
+                }
+            }
             self.tasks.extend(restore.tasks);
             self.tell_member(restore.then == Then::Assign);
         }
@@ -306,74 +320,11 @@ impl Worker {
         }
     }
 
-    fn is_due(&self, clock: EventTime) -> bool {
-        let news = || self.out.iter().any(|output| output.topic == Topic::AlertEvents);
-        let since = clock.since_ms(self.last_commit);
-        // A clock that was set back must not stop commits.
-        since < 0 || since >= self.plan.commit_interval_ms || since >= self.plan.hurry_ms && news()
-    }
-
-    /// Sends outputs, state and offsets in one transaction. Returns whether there was anything to commit.
-    fn commit(&mut self, clock: EventTime) -> Result<bool, Failure> {
-        let offsets = match self.retry.take() {
-            Some(offsets) => offsets,
-            None => {
-                for task in self.tasks.values_mut() {
-                    task.flush(clock, &mut self.out);
-                }
-                self.last_commit = clock;
-                if self.out.is_empty() {
-                    return Ok(false);
-                }
-                self.log.begin()?;
-                for output in &self.out {
-                    // Half a transaction cannot be tried again: what is in it would be there twice.
-                    self.log.produce(placed(output, &self.plan)).map_err(|failure| {
-                        match failure.verdict {
-                            Verdict::Retry => Failure { verdict: Verdict::AbortAndRewind, ..failure },
-                            Verdict::AbortAndRewind | Verdict::NewProducer | Verdict::Stop => failure,
-                        }
-                    })?;
-                }
-                // Every transaction carries the offsets of every task, moved or not: one without any would not be
-                // fenced by the group's generation.
-                self.tasks.iter().map(|(&at, task)| (at, task.next_offset())).collect()
-            }
-        };
-        let begun = (self.plan.stopwatch)();
-        match self.log.commit(&offsets) {
-            Ok(()) => {
-                self.committed((self.plan.stopwatch)().saturating_sub(begun), clock);
-                Ok(true)
-            }
-            Err(failure) => {
-                if failure.verdict == Verdict::Retry {
-                    self.retry = Some(offsets);
-                }
-                Err(failure)
-            }
-        }
-    }
-
-    fn committed(&mut self, duration: Duration, clock: EventTime) {
-        let out = std::mem::take(&mut self.out);
-        let mut outputs = BTreeMap::new();
-        for output in &out {
-            *outputs.entry(output.topic.name()).or_insert(0) += 1;
-        }
-        (self.listener)(Seen::Committed(&out));
-        let result = TransactionResult::Committed;
-        self.tell(Report::Commit(CommitReport { worker: self.index, duration, result, outputs }));
-        for (&at, task) in &mut self.tasks {
-            let end = self.log.end_seen(at).unwrap_or_else(|| task.next_offset());
-            (self.listener)(Seen::Report(task.report(at, self.plan.tallies_partitions, end, clock)));
-        }
-    }
-
     fn fail(&mut self, failure: &Failure) {
         if matches!(failure.verdict, Verdict::AbortAndRewind | Verdict::NewProducer) {
             self.trouble = Some(failure.verdict);
         }
+        self.failing = true;
         self.tell(Report::Trouble(TroubleReport {
             worker: self.index,
             waits_for: Some(failure.message.clone()),
@@ -403,15 +354,4 @@ fn apply_tally(task: &mut AssessTask, record: &Record<'_>, out: &mut Vec<Output>
     })?;
     task.apply(&tally, record.offset, out);
     Ok(())
-}
-
-/// An output with the partition that only a worker knows: a task's state lives where its name says.
-fn placed(output: &Output, plan: &Plan) -> Output {
-    let mut output = output.clone();
-    if output.topic == Topic::State {
-        let name = output.key.split(|&byte| byte == b'|').next().unwrap_or_default();
-        let name = std::str::from_utf8(name).expect("tasks name their state in ASCII");
-        output.partition = Some(state_partition(name, plan.state_partitions));
-    }
-    output
 }
