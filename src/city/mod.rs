@@ -202,7 +202,7 @@ impl City {
     }
 
     fn reads(&self) -> bool {
-        !self.fleet.sensors.is_empty() && self.plan.rate > 0.0
+        !self.fleet.sensors.is_empty() && self.plan.rate > 0.0 && self.plan.inputs.contains(&Input::Sensors)
     }
 
     /// Lets the next thing happen. Returns its message if that is sent at once; otherwise it waits in the outbox.
@@ -212,6 +212,9 @@ impl City {
             return self.draft_reading(reading);
         }
         let said = self.agenda.act(&mut self.mint, &self.tallies)?;
+        if !self.plan.inputs.contains(&said.text.input) {
+            return None;
+        }
         let (time, emission, serial) = (said.time, said.emission, said.serial);
         let body = Body::Text(Box::new(said.text));
         let draft = Draft { time, emission, serial, repeat: false, fault: None, body };

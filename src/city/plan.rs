@@ -1,6 +1,7 @@
 //! What a city shall do: size, rate, faults and scenarios. The same plan gives the same bytes.
 
 use crate::event::EventTime;
+use crate::log::Input;
 
 use super::calendar::Calendar;
 
@@ -15,6 +16,8 @@ pub struct CityPlan {
     pub events: Option<u64>,
     /// The event time at which nothing new happens any more; `None`: no end.
     pub until: Option<EventTime>,
+    /// The inputs that it writes to; what would go to another is left unsaid.
+    pub inputs: Vec<Input>,
     /// How many sensors it has; 0: inspections, items and records only.
     pub sensors: u32,
     /// Readings per second of event time, all sensors together.
@@ -56,6 +59,7 @@ impl Default for CityPlan {
             start: EventTime::from_ms(1_795_395_600_000), // 2026-11-23T09:00:00+08:00, a Monday
             events: None,
             until: None,
+            inputs: Input::ALL.to_vec(),
             sensors: 5_000,
             rate: 105.0,
             inspections_per_day: 6_104.0,

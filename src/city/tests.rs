@@ -301,6 +301,13 @@ fn a_typhoon_is_a_burst_of_twenty() {
 }
 
 #[test]
+fn inputs_that_are_not_asked_for_get_nothing() {
+    let (sent, totals) = run(CityPlan { inputs: vec![Input::Sensors, Input::Records], ..plan(3_000) });
+    assert_eq!(sent.len(), 3_000);
+    assert_eq!(Vec::from_iter(totals.inputs.keys().copied()), ["records", "sensors"]);
+}
+
+#[test]
 fn a_sensor_keeps_its_key_and_its_turn() {
     let (sent, _) = run(CityPlan { duplicate_share: 0.0, bad_share: 0.0, ..plan(3_000) });
     let mut turns: BTreeMap<String, Vec<u64>> = BTreeMap::new();

@@ -66,7 +66,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Stop> {
     let log = logging::start(settings.log_format, "warn").map_err(|error| Stop::new(Exit::Other, error))?;
     let pipeline = Pipeline::read(&settings)?;
     let taxonomy = &pipeline.taxonomy;
-    let plan = args.plan();
+    let plan = CityPlan { inputs: settings.kafka.inputs.clone(), ..args.plan() };
     let scenarios = plan.scenarios.clone();
     let city = City::new(plan, taxonomy).map_err(|error| Stop::new(Exit::BadConfiguration, error))?;
     let observer = Arc::new(Observer::new(&settings, taxonomy, args.start));

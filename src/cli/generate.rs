@@ -117,7 +117,7 @@ const STRIDE: u64 = 4_096;
 pub fn run(args: &Args, context: &Context) -> Result<(), Stop> {
     let settings = context.settings()?;
     let taxonomy = Pipeline::read(&settings)?.taxonomy;
-    let plan = args.plan(clock::now());
+    let plan = CityPlan { inputs: settings.kafka.inputs.clone(), ..args.plan(clock::now()) };
     let mut city = City::new(plan, &taxonomy).map_err(|error| Stop::new(Exit::BadConfiguration, error))?;
     let mut sink = Sink::open(args.to, &settings)?;
     let began = Instant::now();
@@ -151,6 +151,7 @@ impl Args {
             start,
             events: Some(self.events),
             until: self.length_ms.map(|length_ms| start.plus_ms(length_ms)),
+            inputs: usual.inputs,
             sensors: self.sensors,
             rate,
             inspections_per_day: self.inspections,

@@ -30,6 +30,11 @@ const RULES: &str = include_str!("rules.yaml");
 impl Deployment {
     /// Settings and topics under a prefix that nobody else uses, on this broker or any other.
     pub fn new(name: &'static str, address: &str) -> Deployment {
+        Deployment::with_window(name, address, "")
+    }
+
+    /// The same with one more window, as a line of the list.
+    pub fn with_window(name: &'static str, address: &str, more: &str) -> Deployment {
         let folder = TempDir::with_prefix_in(format!("{name}-"), env!("CARGO_TARGET_TMPDIR")).unwrap();
         let prefix = folder.path().file_name().unwrap().to_str().unwrap();
         let rules = folder.path().join("rules.yaml");
@@ -41,6 +46,7 @@ impl Deployment {
                 "{session}",
                 if std::env::var_os("HAZSTREAM_TEST_KAFKA").is_some() { "6s" } else { "2s" },
             )
+            .replace("{more}", more)
             .replace("{rules}", rules.to_str().unwrap());
         std::fs::write(folder.path().join("settings.yaml"), settings).unwrap();
         let deployment = Deployment { name, address: address.to_string(), folder };
@@ -74,6 +80,15 @@ impl Deployment {
             .spawn()
             .unwrap();
         Process { child, http, log }
+    }
+
+    /// Fills the inputs by `hazstream generate`; what it says it sent.
+    pub fn generate(&self, arguments: &str) -> serde_json::Value {
+        let totals = self.folder.path().join("totals.json");
+        let mut command = self.command(&["generate", "--to", "kafka", "--totals", totals.to_str().unwrap()]);
+        let output = command.args(arguments.split(' ')).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&std::fs::read(totals).unwrap()).unwrap()
     }
 
     fn command(&self, arguments: &[&str]) -> Command {

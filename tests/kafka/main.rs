@@ -5,6 +5,7 @@ mod broker;
 mod client;
 mod deployment;
 mod exactly_once;
+mod generate;
 mod group;
 mod load;
 mod log;
