@@ -35,12 +35,7 @@ enum Stage {
     /// Ask for the committed offsets and for the ends of the state.
     Ask,
     /// Read the state.
-    State {
-        committed: BTreeMap<TopicPartition, Option<i64>>,
-        ranges: Vec<Range>,
-        /// The newest value of each key read so far.
-        newest: BTreeMap<Vec<u8>, Vec<u8>>,
-    },
+    State { committed: BTreeMap<TopicPartition, Option<i64>>, ranges: Vec<Range> },
     /// Hold it against the committed offsets.
     Agree { committed: BTreeMap<TopicPartition, Option<i64>> },
     /// Read the tails.
@@ -72,13 +67,16 @@ impl Restore {
     pub fn step(&mut self, log: &mut Log, plan: &Plan) -> Result<bool, Failure> {
         match &mut self.stage {
             Stage::Ask => self.ask(log, plan)?,
-            Stage::State { committed, ranges, newest } => {
-                let names = &self.names;
-                self.done += read_chunk(log, ranges, &mut |record| keep_newest(names, newest, record))?;
-                if ranges.is_empty() {
-                    for (key, value) in std::mem::take(newest) {
-                        give_back(names, &mut self.tasks, &key, &value)?;
+            Stage::State { committed, ranges } => {
+                let (names, tasks) = (&self.names, &mut self.tasks);
+                let mut given = Ok(());
+                self.done += read_chunk(log, ranges, &mut |record| {
+                    if given.is_ok() {
+                        given = give_back(names, tasks, record);
                     }
+                })?;
+                given?;
+                if ranges.is_empty() {
                     let committed = std::mem::take(committed);
                     self.stage = Stage::Agree { committed };
                 }
@@ -124,22 +122,25 @@ impl Restore {
             self.total += (to - from).max(0).unsigned_abs();
             ranges.push(Range { at, from, to });
         }
-        self.stage = Stage::State { committed, ranges, newest: BTreeMap::new() };
+        self.stage = Stage::State { committed, ranges };
         Ok(())
     }
 }
 
-/// Gives a task one of its records.
+/// Gives a record of `hazard.state` to its task, if that is one of ours.
 fn give_back(
     names: &BTreeMap<Vec<u8>, TopicPartition>,
     tasks: &mut BTreeMap<TopicPartition, Task>,
-    key: &[u8],
-    value: &[u8],
+    record: &Record<'_>,
 ) -> Result<(), Failure> {
-    let Some(task) = owner(names, key).and_then(|at| tasks.get_mut(&at)) else { return Ok(()) };
-    task.restore(key, Some(value)).map_err(|error| {
-        let (topic, key) = (Topic::State.name(), String::from_utf8_lossy(key));
-        Failure::new(Verdict::Stop, format!("{topic}, key {key}: {error}")).because(Cause::ForeignState)
+    let Some(key) = record.key else { return Ok(()) };
+    let name = key.split(|&byte| byte == b'|').next().unwrap_or_default();
+    let Some(task) = names.get(name).and_then(|at| tasks.get_mut(at)) else { return Ok(()) };
+    task.restore(key, record.value).map_err(|error| {
+        let place = Topic::State.name();
+        let (partition, offset) = (record.at.partition, record.offset);
+        Failure::new(Verdict::Stop, format!("{place} partition {partition} offset {offset}: {error}"))
+            .because(Cause::ForeignState)
     })
 }
 
@@ -186,25 +187,6 @@ fn read_chunk(
         ranges.pop();
     }
     Ok(passed)
-}
-
-/// Keeps the newest value of each key that is one of ours: the log is compacted only now and then, so that a key stands
-/// there many times, and a tombstone ends all that came before it.
-fn keep_newest(
-    names: &BTreeMap<Vec<u8>, TopicPartition>,
-    newest: &mut BTreeMap<Vec<u8>, Vec<u8>>,
-    record: &Record<'_>,
-) {
-    let Some(key) = record.key.filter(|key| owner(names, key).is_some()) else { return };
-    match record.value {
-        Some(value) => drop(newest.insert(key.to_vec(), value.to_vec())),
-        None => drop(newest.remove(key)),
-    }
-}
-
-/// The task that a key of `hazard.state` belongs to, if it is one of ours.
-fn owner(names: &BTreeMap<Vec<u8>, TopicPartition>, key: &[u8]) -> Option<TopicPartition> {
-    names.get(key.split(|&byte| byte == b'|').next().unwrap_or_default()).copied()
 }
 
 fn disagreement(at: TopicPartition, reflected: Option<i64>, committed: Option<i64>) -> Failure {

@@ -25,7 +25,8 @@ pub enum Task {
 }
 
 impl Task {
-    /// Takes one of its records of `hazard.state` back.
+    /// Takes one of its records of `hazard.state` back. The log is compacted only now and then: a key's records come in
+    /// their order, and a tombstone takes back what came before it.
     pub fn restore(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), StateError> {
         match self {
             Task::Collect(task) => task.restore(key, value),
