@@ -111,7 +111,8 @@ fn after(state: State, limit: &Limit, value: f64, is_good: bool, now_ms: i64) ->
         State::Rising { .. } if !beyond && is_good => State::Normal,
         State::Exceeded if back && is_good && limit.off_delay_ms == 0 => State::Normal,
         State::Exceeded if back && is_good => State::Falling { since_ms: now_ms },
-        State::Falling { .. } if !back => State::Exceeded,
+        // A value inside the deadband ends the fall, unless it is uncertain: that neither raises nor clears.
+        State::Falling { .. } if beyond || !back && is_good => State::Exceeded,
         State::Normal | State::Rising { .. } | State::Exceeded | State::Falling { .. } => state,
     }
 }
