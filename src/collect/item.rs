@@ -11,15 +11,12 @@ use super::cell::CellId;
 use super::history::{History, Rules, Step};
 use super::hold::Held;
 use super::intern::Names;
-use super::timer::Wake;
-use super::world::{Fate, Whereabouts, World};
-use crate::event::{Decoder, Event, EventTime, FoundHazard, Inspection, Reason, Reject, StageEvent};
+use super::item_tell::kind_code;
+use super::world::{Fate, World};
+use crate::event::{Decoder, Event, EventTime, FoundHazard, Inspection, Reason, StageEvent};
 use crate::log::Record;
 use crate::tally::{Subject, What};
 use crate::taxonomy::{ClauseId, Fact, FactSource, Grade, KindId, Kinds, Level, Taxonomy};
-
-/// Stages of one item that may wait at once.
-const WAITING_MAX: usize = 16;
 
 /// What is known of one item.
 #[derive(Clone, Debug)]
@@ -68,12 +65,12 @@ impl Item {
         }
     }
 
-    fn is_open(&self, taxonomy: &Taxonomy) -> bool {
+    pub(super) fn is_open(&self, taxonomy: &Taxonomy) -> bool {
         let kind = taxonomy.kinds.get(self.kind);
         self.history.last().is_some_and(|last| !kind.get(last.stage).terminal)
     }
 
-    fn subject(&self, name: &str, taxonomy: &Taxonomy) -> Subject {
+    pub(super) fn subject(&self, name: &str, taxonomy: &Taxonomy) -> Subject {
         let id = name.split_once('|').map_or(name, |(_, id)| id).to_owned();
         if self.kind == Kinds::HAZARD {
             Subject::Hazard(id)
@@ -84,14 +81,14 @@ impl Item {
 }
 
 /// A stage as an event tells it: of an item, or of a hazard in an inspection's list.
-struct Told<'e> {
-    step: Step,
+pub(super) struct Told<'e> {
+    pub step: Step,
     grade: Option<Grade>,
     level: Option<Level>,
     clause: Option<ClauseId>,
-    enterprise: Option<&'e str>,
+    pub enterprise: Option<&'e str>,
     place: CellId,
-    offset: i64,
+    pub offset: i64,
     attributes: &'e [(std::borrow::Cow<'e, str>, crate::event::Scalar<'e>)],
 }
 
@@ -172,49 +169,6 @@ impl Items {
         let fate = self.hold(index, &told, record, world);
         self.drop_if_empty(index);
         fate
-    }
-
-    /// The timer of a held stage came: its predecessor did not come. It is rejected, unless it only said something again.
-    pub fn give_up(&mut self, offset: i64, at: EventTime, world: &mut World) {
-        let Some(held) = self.held.get(&offset).filter(|held| held.until(world) <= at) else { return };
-        let (index, told) = (held.item, !held.quiet);
-        let item = &self.table[index as usize];
-        let kind = world.taxonomy.kinds.get(item.kind);
-        let stage = kind.get(held.step.stage).code.clone();
-        let legal = item.history.repeats(&held.step);
-        if legal {
-            world.ledger.counted += 1;
-        } else {
-            let detail = format!("stage: `{stage}` may not follow {}", present(item, world));
-            let reject = Reject { reason: Reason::IllegalTransition, detail };
-            held.with_record(world.at, |record| world.reject(record, &reject));
-        }
-        world.ledger.held -= 1;
-        if told || !legal {
-            self.tell(index, at, None, What::Unheld { kind: kind_code(item, world), stage, legal }, world);
-        }
-        self.unhold(offset);
-        self.set_timer(index, world);
-        self.drop_if_empty(index);
-    }
-
-    /// The timer of an item came: its deadline, or its retirement.
-    pub fn wake(&mut self, index: u32, at: EventTime, world: &mut World) {
-        let Some(item) = self.table.get_mut(index as usize).filter(|item| item.wake == at) else { return };
-        item.wake = EventTime::MIN;
-        let due = item.history.due(&item.rules(&world.taxonomy));
-        if let Some(due) = due.filter(|due| *due < at && item.overdue != Some(*due)) {
-            item.overdue = Some(due);
-            let stage = present_code(item, world);
-            let what = What::Overdue { kind: kind_code(item, world), stage, due };
-            self.mark(index);
-            self.tell(index, due, None, what, world);
-        }
-        if self.retirement(index, world).is_some_and(|moment| moment <= at) {
-            self.remove(index);
-        } else {
-            self.set_timer(index, world);
-        }
     }
 
     fn find(&mut self, kind: KindId, id: &str, world: &World) -> Option<u32> {
@@ -391,123 +345,12 @@ impl Items {
         true
     }
 
-    fn hold(&mut self, index: u32, told: &Told<'_>, record: &Record<'_>, world: &mut World) -> Fate {
-        let item = &self.table[index as usize];
-        let kind = world.taxonomy.kinds.get(item.kind);
-        let stage = kind.get(told.step.stage).code.clone();
-        // It may be one round of a cycle of which the rest has not come, or only say again what is known: that is no reason
-        // to warn, and in the end it takes no effect.
-        let repeats = item.history.repeats(&told.step);
-        let until = told.step.at.plus_ms(world.settings.hold_for_ms + 1);
-        if until <= world.clock.watermark() {
-            if repeats {
-                return Fate::Counted;
-            }
-            let detail = format!("stage: `{stage}` may not follow {}", present(item, world));
-            return Fate::rejected(Reason::IllegalTransition, detail);
-        }
-        if self.held.len() >= world.settings.held_max || item.waiting.len() >= WAITING_MAX {
-            world.numbers.limit("held_max", 1);
-            let detail = "stage: no room to hold it until its predecessor comes (held_max)";
-            return Fate::rejected(Reason::OverLimit, detail);
-        }
-        let what = What::Held { kind: kind.code.clone(), stage };
-        let item = &mut self.table[index as usize];
-        item.waiting.push(told.offset);
-        if item.history.steps.is_empty() {
-            item.enterprise = told.enterprise.map(Into::into);
-        }
-        self.held.insert(told.offset, Held::new(index, told.step, repeats, record));
-        self.held_changed.push(told.offset);
-        self.mark(index);
-        world.timers.set(until, Wake::Held(told.offset));
-        if !repeats {
-            self.tell(index, told.step.at, Some(told.offset), what, world);
-        }
-        Fate::Held
-    }
-
-    pub(super) fn unhold(&mut self, offset: i64) {
-        if let Some(held) = self.held.remove(&offset) {
-            self.table[held.item as usize].waiting.retain(|waits| *waits != offset);
-            self.held_changed.push(offset);
-            self.mark(held.item);
-        }
-    }
-
-    pub(super) fn drop_if_empty(&mut self, index: u32) {
-        let item = &self.table[index as usize];
-        if item.history.steps.is_empty() && item.waiting.is_empty() && item.counted == 0 {
-            self.remove(index);
-        }
-    }
-
-    pub(super) fn remove(&mut self, index: u32) {
-        self.gone.push(self.names.name(index).to_owned());
-        let item = &mut self.table[index as usize];
-        item.dirty = false;
-        item.wake = EventTime::MIN;
-        item.history = History::default();
-        self.names.remove(index);
-    }
-
-    /// When a closed item may be forgotten: nothing about it can be counted any more.
-    fn retirement(&self, index: u32, world: &World) -> Option<EventTime> {
-        let item = &self.table[index as usize];
-        let last = item.history.last()?;
-        let keep = world.settings.expected_for_ms.max(world.settings.longest_horizon_ms);
-        let ended = !item.is_open(&world.taxonomy) && item.waiting.is_empty();
-        ended.then(|| last.at.plus_ms(keep + 1))
-    }
-
-    pub(super) fn set_timer(&mut self, index: u32, world: &mut World) {
-        let item = &self.table[index as usize];
-        let due = item.history.due(&item.rules(&world.taxonomy)).filter(|due| item.overdue != Some(*due));
-        let at = due.map(|due| due.plus_ms(1)).or_else(|| self.retirement(index, world));
-        let item = &mut self.table[index as usize];
-        if let Some(at) = at.filter(|at| item.wake != *at) {
-            item.wake = at;
-            world.timers.set(at, Wake::Item(index));
-        }
-    }
-
-    fn mark(&mut self, index: u32) {
+    pub(super) fn mark(&mut self, index: u32) {
         let item = &mut self.table[index as usize];
         if !item.dirty {
             item.dirty = true;
             self.dirty.push(index);
         }
-    }
-
-    /// If a stage took effect behind the present one, tells the present one again: the last word about an item is where it
-    /// stands.
-    fn tell_present(&mut self, index: u32, newest: &Step, world: &mut World) {
-        let last = self.table[index as usize].history.last().copied();
-        if let Some(last) = last.filter(|last| (last.at, last.stage) != (newest.at, newest.stage)) {
-            self.tell_stage(index, &last, None, world);
-        }
-    }
-
-    fn tell_stage(&mut self, index: u32, step: &Step, offset: Option<i64>, world: &mut World) {
-        let item = &self.table[index as usize];
-        let stage = world.taxonomy.kinds.get(item.kind).get(step.stage);
-        let what = What::Stage {
-            kind: kind_code(item, world),
-            stage: stage.code.clone(),
-            grade: item.grade.map(|(_, grade)| grade),
-            clause: item.clause.map(|clause| world.taxonomy.clauses.get(clause).code.clone()),
-            level: item.level,
-            due: item.history.due(&item.rules(&world.taxonomy)),
-            terminal: stage.terminal,
-        };
-        self.tell(index, step.at, offset, what, world);
-    }
-
-    fn tell(&self, index: u32, at: EventTime, offset: Option<i64>, what: What, world: &mut World) {
-        let item = &self.table[index as usize];
-        let subject = item.subject(self.names.name(index), &world.taxonomy);
-        let of = Whereabouts { place: item.place, enterprise: item.enterprise.as_deref() };
-        world.signal(subject, of, at, offset, what);
     }
 }
 
@@ -521,21 +364,5 @@ fn told<'e>(event: &'e StageEvent<'_>, offset: i64, world: &World) -> Told<'e> {
         place: world.cells.at(event.head.region, event.head.sector),
         offset,
         attributes: &event.attributes,
-    }
-}
-
-fn kind_code(item: &Item, world: &World) -> String {
-    world.taxonomy.kinds.get(item.kind).code.clone()
-}
-
-fn present_code(item: &Item, world: &World) -> String {
-    let stage = |last: &Step| world.taxonomy.kinds.get(item.kind).get(last.stage).code.clone();
-    item.history.last().map(stage).unwrap_or_default()
-}
-
-fn present(item: &Item, world: &World) -> String {
-    match present_code(item, world).as_str() {
-        "" => "nothing: the item is not known".to_owned(),
-        stage => format!("`{stage}`"),
     }
 }

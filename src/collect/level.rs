@@ -131,31 +131,15 @@ impl Phase {
         match (self, zone) {
             (Phase::Normal, Zone::Beyond) => Phase::Rising(time),
             (Phase::Normal, Zone::Between | Zone::Back) => Phase::Normal,
-            (Phase::Rising(since), Zone::Beyond) => Phase::Rising(since),
-            (Phase::Rising(since), Zone::Between | Zone::Back) => {
-                if trusted {
-                    Phase::Normal
-                } else {
-                    Phase::Rising(since)
-                }
-            }
+            (Phase::Rising(_), Zone::Beyond) => self,
+            (Phase::Rising(_), Zone::Between | Zone::Back) if trusted => Phase::Normal,
+            (Phase::Rising(_), Zone::Between | Zone::Back) => self,
             (Phase::Active, Zone::Beyond | Zone::Between) => Phase::Active,
-            (Phase::Active, Zone::Back) => {
-                if trusted {
-                    Phase::Falling(time)
-                } else {
-                    Phase::Active
-                }
-            }
+            (Phase::Active, Zone::Back) if trusted => Phase::Falling(time),
+            (Phase::Active, Zone::Back) => Phase::Active,
             (Phase::Falling(_), Zone::Beyond) => Phase::Active,
-            (Phase::Falling(since), Zone::Between) => {
-                if trusted {
-                    Phase::Active
-                } else {
-                    Phase::Falling(since)
-                }
-            }
-            (Phase::Falling(since), Zone::Back) => Phase::Falling(since),
+            (Phase::Falling(_), Zone::Between) if trusted => Phase::Active,
+            (Phase::Falling(_), Zone::Between | Zone::Back) => self,
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use crate::collect::{CollectTask, Ledger, Settings};
 use crate::event::EventTime;
 use crate::log::{Input, Output, Record, Topic, TopicPartition};
-use crate::tally::{Signal, Tally};
+use crate::tally::{Signal, Subject, Tally, What};
 use crate::taxonomy::Taxonomy;
 
 /// The morning on which every script begins: 2026-11-23T08:00:00Z, a multiple of every slice.
@@ -164,7 +164,13 @@ impl Script {
 
     /// The process dies and another takes up what was written.
     pub fn restart(&mut self) {
-        let mut task = new_task(self.input, &self.settings);
+        self.restart_under(&TAXONOMY);
+    }
+
+    /// The same with another taxonomy.
+    pub fn restart_under(&mut self, taxonomy: &Arc<Taxonomy>) {
+        let settings = self.settings.clone();
+        let mut task = CollectTask::new(self.input, 1, 4, DESTINATIONS, Arc::clone(taxonomy), settings);
         let state = self.written.iter().filter(|output| output.topic == Topic::State);
         for output in state {
             task.restore(&output.key, output.value.as_deref()).unwrap();
@@ -228,6 +234,13 @@ impl Script {
             .collect()
     }
 
+    /// What happened to subjects, in short: `kind id what@second`, in the order of their moments, gateways left out.
+    pub fn told(&self) -> Vec<String> {
+        let mut told: Vec<(i64, String)> = self.signals().iter().filter_map(short).collect();
+        told.sort();
+        told.into_iter().map(|(_, words)| words).collect()
+    }
+
     pub fn ledger(&self) -> Ledger {
         self.task.ledger()
     }
@@ -256,4 +269,28 @@ pub fn records(input: Input, log: &[Message], from: usize, to: usize) -> Vec<Rec
             headers: &[],
         })
         .collect()
+}
+
+fn short(signal: &Signal) -> Option<(i64, String)> {
+    let id = match &signal.subject {
+        Subject::Sensor(id) | Subject::Hazard(id) | Subject::Item { id, .. } | Subject::Alert(id) => id,
+        _ => return None,
+    };
+    let what = match &signal.what {
+        What::Level { level, side, value, .. } => {
+            format!("{} {side} by {value}", level.map_or("normal", crate::taxonomy::Level::code))
+        }
+        What::Silent { last } => format!("silent since {}", (last.ms - START_MS) / 1000),
+        What::Heard => "heard".to_owned(),
+        What::Stage { stage, grade, .. } => {
+            format!("is {stage}{}", grade.map_or(String::new(), |grade| format!(" {}", grade.code())))
+        }
+        What::Overdue { stage, due, .. } => format!("{stage} overdue since {}", (due.ms - START_MS) / 1000),
+        What::Held { stage, .. } => format!("{stage} held"),
+        What::Unheld { stage, legal, .. } => format!("{stage} {}", if *legal { "legal" } else { "illegal" }),
+        What::Command { action, .. } => format!("{action:?}"),
+        What::Gateway { .. } => return None,
+    };
+    let second = (signal.at.ms - START_MS).div_euclid(1000);
+    Some((signal.at.ms, format!("{id} {what}@{second}")))
 }
