@@ -29,7 +29,7 @@ impl Cells {
     }
 
     /// How many there are; ids are below this.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.destinations.len()
     }
 

@@ -72,7 +72,7 @@ impl Coverage {
     /// The index of a gateway, known or new; `None` where `max` leaves no room for a new one.
     pub fn gateway(&mut self, id: &str, place: CellId, enterprise: &str, max: usize) -> Option<u32> {
         let known = self.names.find(id);
-        if known.is_some() || self.names.len() >= max {
+        if known.is_some() || self.names.count() >= max {
             return known;
         }
         self.gateways.push(Gateway {

@@ -88,7 +88,7 @@ impl CollectTask {
             signals: Vec::new(),
         };
         let measures = world.taxonomy.measures.len();
-        let mut drafts = Drafts::new(&blank, world.destinations, world.cells.len(), measures);
+        let mut drafts = Drafts::new(&blank, world.destinations, world.cells.count(), measures);
         let World { taxonomy, cells, counts, coverage, signals, clock, .. } = world;
         counts.roll_up(cells, |cell, measure, slice, count| {
             drafts.count(cell, measure, slice, count, cells, taxonomy);

@@ -17,7 +17,7 @@ pub struct Names {
 
 impl Names {
     /// How many names there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.table.len()
     }
 
@@ -73,9 +73,12 @@ mod tests {
     fn a_name_keeps_its_index_until_it_is_removed() {
         let mut names = Names::default();
         let (a, b) = (names.intern("a"), names.intern("b"));
-        assert_eq!((names.intern("a"), names.find("b"), names.find("c"), names.len()), (a, Some(b), None, 2));
+        assert_eq!(
+            (names.intern("a"), names.find("b"), names.find("c"), names.count()),
+            (a, Some(b), None, 2)
+        );
         names.remove(a);
-        assert_eq!((names.find("a"), names.len()), (None, 1));
+        assert_eq!((names.find("a"), names.count()), (None, 1));
         assert_eq!(names.intern("c"), a, "its index is used again");
         assert_eq!((names.name(a), names.name(b)), ("c", "b"));
     }

@@ -108,8 +108,8 @@ pub struct Items {
 
 impl Items {
     /// How many items are remembered.
-    pub fn len(&self) -> usize {
-        self.names.len()
+    pub fn count(&self) -> usize {
+        self.names.count()
     }
 
     /// How many of them are open; counts them one by one.
@@ -133,7 +133,7 @@ impl Items {
             .collect();
         new.sort_unstable();
         new.dedup();
-        if self.len() + new.len() > world.settings.subjects_max {
+        if self.count() + new.len() > world.settings.subjects_max {
             world.numbers.limit("subjects_max", 1);
             return Fate::rejected(Reason::OverLimit, "hazards: no room for another hazard (subjects_max)");
         }
@@ -152,7 +152,7 @@ impl Items {
         world: &mut World,
     ) -> Fate {
         let known = self.find(event.kind, &event.item_id, world);
-        if known.is_none() && self.len() >= world.settings.subjects_max {
+        if known.is_none() && self.count() >= world.settings.subjects_max {
             world.numbers.limit("subjects_max", 1);
             return Fate::rejected(Reason::OverLimit, "item_id: no room for another item (subjects_max)");
         }

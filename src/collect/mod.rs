@@ -194,9 +194,9 @@ impl CollectTask {
         let forgotten = self.seen.take_forgotten();
         world.numbers.limit("dedup_ids_max", forgotten);
         let tables = [
-            ("sensors", self.sensors.len() as u64),
+            ("sensors", self.sensors.count() as u64),
             ("silent_sensors", self.sensors.silent()),
-            ("items", self.items.len() as u64),
+            ("items", self.items.count() as u64),
             ("held", self.items.held() as u64),
             ("id_slots", self.seen.slots() as u64),
         ];

@@ -79,8 +79,8 @@ impl Sensors {
     }
 
     /// How many sensors are expected.
-    pub fn len(&self) -> usize {
-        self.names.len()
+    pub fn count(&self) -> usize {
+        self.names.count()
     }
 
     /// How many of them are silent.
@@ -98,7 +98,7 @@ impl Sensors {
         };
         let index = match self.names.find(&reading.sensor_id) {
             Some(index) => index,
-            None if self.len() >= world.settings.subjects_max => {
+            None if self.count() >= world.settings.subjects_max => {
                 world.numbers.limit("subjects_max", 1);
                 return Fate::rejected(
                     Reason::OverLimit,

@@ -110,7 +110,7 @@ impl World {
             ),
             timers: Timers::default(),
             counts: Counts::new(settings.finest_slice_ms, &taxonomy),
-            coverage: Coverage::new(cells.len()),
+            coverage: Coverage::new(cells.count()),
             cells,
             ledger: Ledger::default(),
             numbers: Numbers::default(),

@@ -43,7 +43,7 @@ struct Outcome {
 fn run(input: Input, settings: &Settings, steps: &[Step], manner: Manner) -> Outcome {
     let mut script = Script::with(input, settings.clone());
     let mut waiting: Vec<Message> = Vec::new();
-    let mut flushes = 0;
+    let mut flushes = 0_usize;
     for step in steps {
         match step {
             Step::Read(message) if manner.one_by_one => {
@@ -55,7 +55,7 @@ fn run(input: Input, settings: &Settings, steps: &[Step], manner: Manner) -> Out
                 script.read_all(&std::mem::take(&mut waiting));
                 script.flush();
                 flushes += 1;
-                if manner.restart_every > 0 && flushes % manner.restart_every == 0 {
+                if manner.restart_every > 0 && flushes.is_multiple_of(manner.restart_every) {
                     script.restart();
                 }
             }
@@ -152,7 +152,7 @@ fn any_reading(id: u32, time_ms: i64, choice: u32) -> String {
     let value = [1.0, 24.0, 26.0, 49.0, 51.0][choice as usize / 14 % 5];
     let mut more =
         ["", "", "", r#""quality":"uncertain","#, r#""quality":"bad","#][choice as usize / 70 % 5].to_owned();
-    if choice / 350 % 3 > 0 {
+    if !(choice / 350).is_multiple_of(3) {
         more += &format!(r#""gateway_id":"G-{}","#, choice % 3);
     }
     reading_with(&format!("r{}", id + 60 * (choice % 5)), &sensor, time_ms, value, &more)
@@ -167,7 +167,7 @@ fn any_stage(id: u32, time_ms: i64, choice: u32) -> String {
 fn any_hazard(id: u32, time_ms: i64, choice: u32) -> String {
     let id = format!("h{}", id + 60 * (choice % 5));
     let name = format!("H-{}", choice / 7 % 14);
-    let grade = if choice / 7 % 2 == 0 { "major" } else { "general" };
+    let grade = if (choice / 7).is_multiple_of(2) { "major" } else { "general" };
     let stages = ["found", "registered", "rectifying", "submitted", "accepted", "closed"];
     match stages.get(choice as usize % 7) {
         Some(stage) => hazard(&id, &name, stage, time_ms, &format!(r#""grade":"{grade}","#)),
