@@ -1,4 +1,5 @@
 //! generate, import and backtest as one would use them: the real binary, files in a fresh directory.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,4 +1,5 @@
 //! The demo as a newcomer runs it: the real binary, its story, its pages, its end.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};

@@ -62,6 +62,9 @@ pub struct Settings {
     pub commands_topic: String,
 }
 
+/// By gateway: sensors heard and expected, by the input partition that says so.
+type Gateways = BTreeMap<String, BTreeMap<(Input, u32), (u32, u32)>>;
+
 /// The assess task of one tallies partition.
 #[derive(Clone, Debug)]
 pub struct AssessTask {
@@ -74,8 +77,8 @@ pub struct AssessTask {
     active: BTreeSet<ActiveWatch>,
     book: Book,
     emission: Emission,
-    /// Sensors heard and expected behind each gateway, by the input partition that says so.
-    gateways: BTreeMap<String, BTreeMap<(Input, u32), (u32, u32)>>,
+    /// What is heard behind each gateway.
+    gateways: Gateways,
     /// Hazards not yet closed.
     hazards: Hazards,
     /// Keys of gateways, hazards and cells' coverage whose stored form must be written.
@@ -307,7 +310,7 @@ fn add_coverage(judge: &mut Judge<'_>, cells: &mut Cells, tally: &Tally) -> Vec<
 
 /// Takes in what one input partition says of a gateway; returns the sum over all.
 fn hear_gateway(
-    gateways: &mut BTreeMap<String, BTreeMap<(Input, u32), (u32, u32)>>,
+    gateways: &mut Gateways,
     changed: &mut BTreeSet<state::Key>,
     tally: &Tally,
     signal: &Signal,

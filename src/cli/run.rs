@@ -72,8 +72,10 @@ fn work(
                 })
             })
             .collect();
-        let ended = workers.into_iter().map(|worker| worker.join().expect("a worker's panic is a bug"));
-        ended.fold(Ok(()), |all, one| all.and(one))
+        // All of them are joined before the first failure is told.
+        let ended: Vec<_> =
+            workers.into_iter().map(|worker| worker.join().expect("a worker's panic is a bug")).collect();
+        ended.into_iter().collect()
     })
 }
 

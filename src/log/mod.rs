@@ -120,6 +120,7 @@ impl Failure {
 pub type Each<'a> = &'a mut dyn FnMut(&[Record<'_>]);
 
 /// One member of the consumer group with its transactional producer.
+#[allow(clippy::large_enum_variant, reason = "there is one for each worker")]
 pub enum Log {
     /// A real Kafka.
     Kafka(Box<crate::kafka::KafkaLog>),
