@@ -84,6 +84,7 @@ fn resent_too_early_and_too_late_events_are_not_counted() {
 
 /// Values of combustible gas, one each 20 s (set points 25 and 50, deadbands 2 and 5, off-delay 30 s); onsets expected.
 #[test]
+#[allow(clippy::type_complexity, reason = "values, and how many of each measure they make")]
 fn a_level_is_one_onset_however_long_it_lasts_and_a_jump_is_one_too() {
     let cases: [(&[f64], &[(&str, u64)]); 7] = [
         (&[1.0, 30.0, 30.0, 30.0], &[("alarms_yellow", 1)]),

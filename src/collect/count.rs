@@ -91,11 +91,6 @@ impl Counts {
         *self.rare.entry((time.floor_to(self.slice_ms), measure, leaf)).or_default() += 1;
     }
 
-    /// Whether nothing was added since the last roll-up.
-    pub fn is_empty(&self) -> bool {
-        self.slices.is_empty() && self.rare.is_empty()
-    }
-
     /// Hands out (and forgets) every count, rolled up to every cell above its leaf by the regions' tree at the slice's
     /// start: by slice, measure and cell.
     pub fn roll_up(&mut self, cells: &Cells, mut each: impl FnMut(CellId, MeasureId, EventTime, u32)) {

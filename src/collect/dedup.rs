@@ -109,6 +109,7 @@ impl SeenIds {
     }
 
     /// Ids that are live at `now`; counts them one by one.
+    #[cfg(test)]
     pub fn live(&self, now: EventTime) -> usize {
         if self.base == EventTime::MIN {
             return 0;

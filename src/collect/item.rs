@@ -112,12 +112,6 @@ impl Items {
         self.names.count()
     }
 
-    /// How many of them are open; counts them one by one.
-    pub fn open(&self, taxonomy: &Taxonomy) -> usize {
-        let live = |index: u32| self.names.find(self.names.name(index)) == Some(index);
-        (0_u32..).zip(&self.table).filter(|(index, item)| item.is_open(taxonomy) && live(*index)).count()
-    }
-
     /// How many stages wait.
     pub fn held(&self) -> usize {
         self.held.len()

@@ -8,29 +8,29 @@
 //! Everything depends on the records, their arrival stamps and the calls of [`CollectTask::tick`] alone: where batches and
 //! flushes fall changes nothing. Nothing is lost: consumed = counted + duplicate + rejected + held after every call.
 
-pub mod cell;
-pub mod clock;
-pub mod count;
-pub mod coverage;
-pub mod dedup;
+mod cell;
+mod clock;
+mod count;
+mod coverage;
+mod dedup;
 mod flush;
-pub mod history;
-pub mod hold;
-pub mod intern;
-pub mod item;
+mod history;
+mod hold;
+mod intern;
+mod item;
 mod item_state;
 mod item_tell;
 pub mod ledger;
-pub mod level;
+mod level;
 mod restore;
-pub mod sensor;
+mod sensor;
 mod sensor_state;
 mod settings;
 mod silence;
 mod state;
-pub mod tail;
-pub mod timer;
-pub mod world;
+mod tail;
+mod timer;
+mod world;
 
 use std::sync::Arc;
 

@@ -17,7 +17,8 @@ use super::sectors::Sectors;
 pub const FILES: [&str; 6] =
     ["regions.csv", "sectors.yaml", "quantities.yaml", "clauses.yaml", "kinds.yaml", "measures.yaml"];
 
-pub(super) const SHIPPED: [&str; 6] = [
+/// Their texts as they are shipped.
+pub const SHIPPED: [&str; 6] = [
     include_str!("../../config/taxonomy/regions.csv"),
     include_str!("../../config/taxonomy/sectors.yaml"),
     include_str!("../../config/taxonomy/quantities.yaml"),

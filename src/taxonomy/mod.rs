@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 pub use clauses::{Clause, Clauses};
 pub use fact::{Fact, FactSource};
 pub use kinds::{Kind, Kinds, Stage};
-pub use load::FILES;
+pub use load::{FILES, SHIPPED};
 pub use measures::Measures;
 pub use problem::Problem;
 pub use quantities::{Basis, Limit, Quantities, Quantity, Side};

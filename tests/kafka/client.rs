@@ -139,7 +139,7 @@ impl Reader {
         while !holds(self.next().as_ref()) {
             assert!(
                 began.elapsed() < PATIENCE,
-                "waited in vain for {what}; the processes' logs: target/tmp/*.log"
+                "waited in vain for {what}; the processes' logs stand below target"
             );
         }
     }

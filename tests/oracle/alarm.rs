@@ -55,6 +55,7 @@ impl Sensors {
     }
 
     /// All time has passed: what was still being delayed, and the level of each sensor that is at one.
+    #[allow(clippy::type_complexity, reason = "onsets by sensor, and levels by sensor")]
     pub fn end(self) -> (Vec<(String, Onset)>, Vec<(String, String)>) {
         let (mut onsets, mut levels) = (Vec::new(), Vec::new());
         for (id, mut sensor) in self.by_id {

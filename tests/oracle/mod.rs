@@ -110,6 +110,7 @@ pub fn judge(city: City, settings: &Settings, messages: &[Message]) -> Outcome {
     outcome
 }
 
+#[allow(clippy::too_many_lines, reason = "an oracle is read from top to bottom")]
 fn judge_partition(
     outcome: &mut Outcome,
     settings: &Settings,

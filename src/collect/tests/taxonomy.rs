@@ -4,20 +4,14 @@ use std::sync::Arc;
 
 use super::script::{Script, message, order, reading};
 use crate::log::{Input, Topic};
-use crate::taxonomy::{FILES, Taxonomy};
+use crate::taxonomy::{FILES, SHIPPED, Taxonomy};
 
 /// The shipped files, with one text in one of them replaced.
 fn changed(file: &str, from: &str, to: &str) -> Arc<Taxonomy> {
-    let texts = FILES.map(|name| {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config/taxonomy").join(name);
-        let text = std::fs::read_to_string(path).unwrap();
-        if name == file {
-            assert!(text.contains(from), "{file} has no {from}");
-            text.replace(from, to)
-        } else {
-            text
-        }
-    });
+    let mut texts = SHIPPED.map(str::to_owned);
+    let text = &mut texts[FILES.iter().position(|name| *name == file).unwrap()];
+    assert!(text.contains(from), "{file} has no {from}");
+    *text = text.replace(from, to);
     Arc::new(Taxonomy::read(FILES, texts.each_ref().map(String::as_str)).unwrap())
 }
 
