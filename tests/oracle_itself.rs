@@ -33,7 +33,7 @@ fn judge(input: &'static str, values: &[String]) -> Outcome {
 }
 
 fn time(after_noon_ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(NOON_MS + after_noon_ms).unwrap().to_string()
+    jiff::Timestamp::from_millisecond(NOON_MS + after_noon_ms).expect("a time of this century").to_string()
 }
 
 fn reading(id: &str, after_noon_ms: i64, value: f64) -> String {
@@ -86,7 +86,8 @@ fn resent_too_early_and_too_late_events_are_not_counted() {
 #[test]
 #[allow(clippy::type_complexity, reason = "values, and how many of each measure they make")]
 fn a_level_is_one_onset_however_long_it_lasts_and_a_jump_is_one_too() {
-    let cases: [(&[f64], &[(&str, u64)]); 7] = [
+    type Case = (&'static [f64], &'static [(&'static str, u64)]);
+    let cases: [Case; 7] = [
         (&[1.0, 30.0, 30.0, 30.0], &[("alarms_yellow", 1)]),
         (&[1.0, 60.0], &[("alarms_red", 1)]),
         (&[1.0, 30.0, 60.0], &[("alarms_red", 1), ("alarms_yellow", 1)]),

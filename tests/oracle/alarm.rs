@@ -29,6 +29,8 @@ enum State {
     Falling { since_ms: i64 },
 }
 
+/// Sensors with their levels.
+pub type SensorLevels = Vec<(String, String)>;
 /// A level reached, and when.
 pub type Onset = (String, i64);
 
@@ -56,7 +58,7 @@ impl Sensors {
 
     /// All time has passed: what was still being delayed, and the level of each sensor that is at one.
     #[allow(clippy::type_complexity, reason = "onsets by sensor, and levels by sensor")]
-    pub fn end(self) -> (Vec<(String, Onset)>, Vec<(String, String)>) {
+    pub fn end(self) -> (Vec<(String, Onset)>, SensorLevels) {
         let (mut onsets, mut levels) = (Vec::new(), Vec::new());
         for (id, mut sensor) in self.by_id {
             for onset in sensor.pass(i64::MAX) {

@@ -13,7 +13,7 @@ mod hazard;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use accept::Body;
+use accept::{Body, Event};
 pub use city::City;
 
 /// One message as it lies in an input topic.
@@ -111,6 +111,9 @@ pub fn judge(city: City, settings: &Settings, messages: &[Message]) -> Outcome {
 }
 
 #[allow(clippy::too_many_lines, reason = "an oracle is read from top to bottom")]
+/// Where a message stands: input, partition, offset.
+type Place = (&'static str, u32, i64);
+
 fn judge_partition(
     outcome: &mut Outcome,
     settings: &Settings,
@@ -118,45 +121,77 @@ fn judge_partition(
     messages: &[&Message],
 ) {
     let mut ledger = Ledger::default();
-    let mut heard: Vec<(String, i64)> = Vec::new();
-    let mut now_ms = i64::MIN;
-    let mut watermark_ms = i64::MIN;
-    let mut sensors = alarm::Sensors::default();
-    let mut homes = BTreeMap::new();
-    let mut hazards = hazard::Hazards::default();
+    let mut gate = Gate { heard: Vec::new(), now_ms: i64::MIN, watermark_ms: i64::MIN };
+    let mut city = Followed::default();
     for message in messages {
         let at = (message.input, message.partition, message.offset);
         ledger.consumed += 1;
-        now_ms = now_ms.max(message.arrival_ms);
-        let event = match accept::read(&outcome.city, settings, message) {
-            Ok(event) => event,
+        match gate.admit(&outcome.city, settings, message) {
+            Ok(Some(event)) => {
+                ledger.counted += 1;
+                city.follow(outcome, &event, at);
+            }
+            Ok(None) => ledger.duplicate += 1,
             Err(reason) => {
                 ledger.rejected += 1;
                 outcome.rejects.insert(at, reason);
-                continue;
             }
-        };
-        let is_known =
-            |(id, arrival): &(String, i64)| *id == event.id && now_ms - arrival < settings.dedup_horizon_ms;
-        if heard.iter().any(is_known) {
-            ledger.duplicate += 1;
-            continue;
         }
-        let refusal = if event.time_ms > message.arrival_ms + settings.max_future_skew_ms {
-            Some("clock_ahead")
-        } else if watermark_ms != i64::MIN && watermark_ms - event.time_ms > settings.longest_horizon_ms {
-            Some("beyond_horizon")
-        } else {
-            None
+    }
+    city.end(outcome, partition);
+    outcome.ledgers.insert(partition, ledger);
+}
+
+/// Which of a partition's messages count.
+struct Gate {
+    /// Ids, and when they arrived.
+    heard: Vec<(String, i64)>,
+    now_ms: i64,
+    watermark_ms: i64,
+}
+
+impl Gate {
+    /// The event, `None` when it was heard already, or why it is refused.
+    fn admit(
+        &mut self,
+        city: &City,
+        settings: &Settings,
+        message: &Message,
+    ) -> Result<Option<Event>, String> {
+        self.now_ms = self.now_ms.max(message.arrival_ms);
+        let event = accept::read(city, settings, message)?;
+        let is_known = |(id, arrival): &(String, i64)| {
+            *id == event.id && self.now_ms - arrival < settings.dedup_horizon_ms
         };
-        if let Some(reason) = refusal {
-            ledger.rejected += 1;
-            outcome.rejects.insert(at, reason.to_owned());
-            continue;
+        if self.heard.iter().any(is_known) {
+            return Ok(None);
         }
-        heard.push((event.id.clone(), message.arrival_ms));
-        watermark_ms = watermark_ms.max(event.time_ms.min(message.arrival_ms) - settings.allowed_disorder_ms);
-        ledger.counted += 1;
+        if event.time_ms > message.arrival_ms + settings.max_future_skew_ms {
+            return Err("clock_ahead".to_owned());
+        }
+        let began = self.watermark_ms != i64::MIN;
+        if began && self.watermark_ms - event.time_ms > settings.longest_horizon_ms {
+            return Err("beyond_horizon".to_owned());
+        }
+        self.heard.push((event.id.clone(), message.arrival_ms));
+        let reached_ms = event.time_ms.min(message.arrival_ms);
+        self.watermark_ms = self.watermark_ms.max(reached_ms - settings.allowed_disorder_ms);
+        Ok(Some(event))
+    }
+}
+
+/// What has to be known of a partition's sensors and hazards.
+#[derive(Default)]
+struct Followed {
+    sensors: alarm::Sensors,
+    /// Region and sector of each sensor's last reading.
+    homes: BTreeMap<String, (String, String)>,
+    hazards: hazard::Hazards,
+}
+
+impl Followed {
+    /// The facts of one event.
+    fn follow(&mut self, outcome: &mut Outcome, event: &Event, at: Place) {
         let fact = |measure: String| Fact {
             measure,
             region: event.region.clone(),
@@ -168,8 +203,8 @@ fn judge_partition(
             Body::Reading(reading) => {
                 outcome.facts.push(fact("readings".to_owned()));
                 let limits = outcome.city.limits(&reading.quantity, &event.sector);
-                homes.insert(reading.sensor_id.clone(), (event.region.clone(), event.sector.clone()));
-                for (level, time_ms) in sensors.hear(limits, reading, event.time_ms) {
+                self.homes.insert(reading.sensor_id.clone(), (event.region.clone(), event.sector.clone()));
+                for (level, time_ms) in self.sensors.hear(limits, reading, event.time_ms) {
                     outcome.facts.push(Fact { time_ms, ..fact(format!("alarms_{level}")) });
                     outcome.onsets.insert((reading.sensor_id.clone(), level, time_ms));
                 }
@@ -180,29 +215,30 @@ fn judge_partition(
             Body::Inspection { hazards: found } => {
                 outcome.facts.push(fact("inspections".to_owned()));
                 for (hazard, grade) in found {
-                    for measure in hazards.reach(hazard, "found", Some(grade)) {
-                        outcome.facts.push(fact(measure));
-                    }
+                    let measures = self.hazards.reach(hazard, "found", Some(grade));
+                    outcome.facts.extend(measures.into_iter().map(fact));
                 }
             }
             Body::Hazard { hazard, status, grade } => {
-                for measure in hazards.reach(hazard, status, grade.as_deref()) {
-                    outcome.facts.push(fact(measure));
-                }
+                let measures = self.hazards.reach(hazard, status, grade.as_deref());
+                outcome.facts.extend(measures.into_iter().map(fact));
             }
             Body::Other => {}
         }
     }
-    let (onsets, levels) = sensors.end();
-    for (sensor, (level, time_ms)) in onsets {
-        let (region, sector) = homes[&sensor].clone();
-        let source = (partition.0, partition.1, -1);
-        outcome.onsets.insert((sensor, level.clone(), time_ms));
-        outcome.facts.push(Fact { measure: format!("alarms_{level}"), region, sector, time_ms, source });
+
+    /// What only time brings once the messages are over.
+    fn end(self, outcome: &mut Outcome, partition: (&'static str, u32)) {
+        let (onsets, levels) = self.sensors.end();
+        for (sensor, (level, time_ms)) in onsets {
+            let (region, sector) = self.homes[&sensor].clone();
+            let source = (partition.0, partition.1, -1);
+            outcome.onsets.insert((sensor, level.clone(), time_ms));
+            outcome.facts.push(Fact { measure: format!("alarms_{level}"), region, sector, time_ms, source });
+        }
+        outcome.levels.extend(levels);
+        outcome.major_hazards.extend(self.hazards.major());
     }
-    outcome.levels.extend(levels);
-    outcome.major_hazards.extend(hazards.major());
-    outcome.ledgers.insert(partition, ledger);
 }
 
 impl Outcome {
