@@ -97,7 +97,6 @@ pub(super) fn config(
 ) -> Result<ClientConfig, Failure> {
     check_properties(settings).map_err(|wrong| Failure::new(Verdict::Stop, wrong.join("; ")))?;
     let mut config = ClientConfig::new();
-    config.set_log_level(RDKafkaLogLevel::Info);
     config.set("client.id", "hazstream");
     // A restarted broker should be found again within a second or two, not ten.
     config.set("reconnect.backoff.max.ms", "2000");
@@ -120,6 +119,9 @@ pub(super) fn config(
     for (key, value) in properties {
         config.set(key, value);
     }
+    // Whoever sets librdkafka's `debug` wants to read what it says then.
+    let is_asked = properties.contains_key("debug");
+    config.set_log_level(if is_asked { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Info });
     config.set("bootstrap.servers", &settings.bootstrap_servers);
     for (key, value) in role.iter().filter(|pair| !tuning(pair)) {
         config.set(*key, *value);

@@ -164,6 +164,11 @@ impl Member {
                     changes.push(Change::AtEnd(at));
                 }
             }
+            // No position, rather than one whose records are gone: the partition was being taken from us while we sought.
+            Piece::Event { offset: ..0, code: Code::AutoOffsetReset, .. } => {
+                let message = "a partition has lost its position: reading again from the commit";
+                *trouble = Some(Failure::new(Verdict::AbortAndRewind, message));
+            }
             Piece::Event { at, offset, code } => {
                 let about = at.map_or(String::new(), |at| {
                     format!("{}[{}] at offset {offset}", names.name(at.topic), at.partition)

@@ -130,7 +130,13 @@ impl Member {
 
     /// See [`crate::log::Log::release`].
     pub(super) fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), Failure> {
-        self.give_up(partitions);
+        // What was lost is given up already. By the time the worker hears of it the group may have given it back, and that
+        // share is not to be thrown away.
+        let is_ours = |at: &TopicPartition| {
+            self.next.contains_key(at) || self.revoking.as_ref().is_some_and(|revoking| revoking.contains(at))
+        };
+        let ours: Vec<_> = partitions.iter().copied().filter(is_ours).collect();
+        self.give_up(&ours);
         self.answer()
     }
 
