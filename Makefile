@@ -15,7 +15,7 @@ demo: ## build, and run a living city on the in-memory log: alerts as they happe
 test: ## all tests: units, simulation, the real binary on a real Kafka that the tests start
 	@scripts/setup test
 	@[ -n "$$HAZSTREAM_TEST_SKIP" ] || scripts/kafka prepare || true # the tests fail by themselves, with the reason
-	cargo test --quiet
+	cargo test --quiet --no-fail-fast
 	@scripts/skipped
 
 check: ## formatting and lints, warnings denied

@@ -23,8 +23,8 @@ fn facts_count_for_the_measures_of_the_contract() {
     let record = |kind, attributes| Fact { kind: Some(kind), attributes, ..Fact::of(FactSource::Record) };
     let cases = [
         (Fact::of(FactSource::Inspection), "inspections"),
-        (hazard("found", Grade::General), "hazards_found_general"),
-        (hazard("found", Grade::Major), "hazards_found_major"),
+        (hazard("found", Grade::General), "hazards_found_general hazards_found"),
+        (hazard("found", Grade::Major), "hazards_found_major hazards_found"),
         (hazard("closed", Grade::General), "hazards_closed_general"),
         (hazard("closed", Grade::Major), "hazards_closed_major"),
         (hazard("rectifying", Grade::Major), ""),
