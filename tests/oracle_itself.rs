@@ -9,6 +9,7 @@ use oracle::{City, Ledger, Message, Outcome, Settings};
 
 const NOON_MS: i64 = 1_795_406_400_000; // 2026-11-23T04:00:00Z
 const MINUTE_MS: i64 = 60_000;
+const HOLD_MS: i64 = 20_000;
 
 fn judge(input: &'static str, values: &[String]) -> Outcome {
     let settings = Settings {
@@ -17,6 +18,7 @@ fn judge(input: &'static str, values: &[String]) -> Outcome {
         allowed_disorder_ms: 10_000,
         longest_horizon_ms: 60 * MINUTE_MS,
         max_event_bytes: 65_536,
+        hold_for_ms: Some(HOLD_MS),
     };
     let messages: Vec<Message> = values
         .iter()
@@ -160,4 +162,34 @@ fn crossings_are_the_window_ends_with_enough_inside() {
         outcome.crossings(("330604", "hazardous_chemicals"), "readings", (MINUTE_MS, MINUTE_MS / 6), 2);
     let expected = [40_000, 50_000, 60_000].map(|end| NOON_MS + end);
     assert_eq!(ends.into_iter().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn an_items_stages_stand_in_the_order_of_their_times_and_what_misses_its_predecessor_is_refused() {
+    let stage = |id: &str, after_noon_ms: i64, item: &str, stage: &str| {
+        serde_json::json!({
+            "type": "item", "id": id, "time": time(after_noon_ms), "region": "330602", "sector": "mining",
+            "kind": "order_task", "item_id": item, "stage": stage, "due": time(after_noon_ms + MINUTE_MS)
+        })
+        .to_string()
+    };
+    let values = [
+        stage("a", 0, "one", "issued"),
+        stage("b", 2_000, "one", "feedback"),
+        stage("c", 1_000, "one", "received"),
+        stage("d", 3_000, "two", "issued"),
+        stage("e", 4_000, "two", "feedback"),
+        stage("f", -HOLD_MS - 8_000, "two", "received"),
+    ];
+    let outcome = judge("items", &values);
+    assert_eq!(outcome.ledgers[&("items", 0)], Ledger { consumed: 6, counted: 4, duplicate: 0, rejected: 2 });
+    assert_eq!(outcome.rejects.keys().map(|(_, _, offset)| *offset).collect::<Vec<_>>(), [4, 5]);
+    let counts =
+        outcome.other_counts(&("330602".to_owned(), "all".to_owned()), MINUTE_MS, NOON_MS + MINUTE_MS);
+    let expected = [("item_stages", 4), ("orders_issued", 2)];
+    assert_eq!(counts, expected.map(|(measure, count)| (measure.to_owned(), count)).into());
+    let early: Vec<_> = outcome.affairs.early.iter().map(|(_, item, stage, _)| (&**item, &**stage)).collect();
+    assert_eq!(early, [("one", "feedback"), ("two", "feedback")]);
+    let due = |item: &str, ms: i64| ("order_task".to_owned(), item.to_owned(), NOON_MS + ms + MINUTE_MS);
+    assert_eq!(outcome.affairs.deadlines, [due("one", 2_000), due("two", 3_000)].into());
 }

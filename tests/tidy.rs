@@ -200,6 +200,20 @@ fn every_link_in_the_documents_leads_somewhere() {
     assert!(complaints.is_empty(), "\n{complaints}");
 }
 
+#[test]
+fn every_guarantee_of_the_readme_has_a_test_of_its_name() {
+    let readme = read(&root().join("README.md"));
+    let section =
+        readme.split("## What it guarantees").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
+    let names: Vec<&str> =
+        section.split("\n- **").skip(1).map(|rest| rest.split("**").next().unwrap_or_default()).collect();
+    assert_eq!(names.len(), 10, "{names:?}");
+    let tests: String = files(&["tests/guarantees"]).iter().map(|file| read(file)).collect();
+    let is_held = |name: &&str| tests.contains(&format!("fn {}(", name.replace([' ', '-'], "_")));
+    let missing: Vec<&str> = names.into_iter().filter(|name| !is_held(name)).collect();
+    assert!(missing.is_empty(), "tests/guarantees has no test for {missing:?}");
+}
+
 /// The words that follow `lead` where a command begins: in backticks, or first on a line of a code block.
 fn words_behind(text: &str, lead: &str) -> Vec<String> {
     let mut words = Vec::new();

@@ -94,6 +94,7 @@ impl Judge<'_> {
                 _ if first < settled => {}
                 None => {
                     let late = first <= cells.judged[Limits::of(&self.rules[rule]).window];
+                    let first = if late { self.begun(cells, active, first) } else { first };
                     let reasons =
                         if late { (Reason::Late, Reason::Late) } else { (Reason::Crossed, Reason::Cleared) };
                     settled = self.open(cells, active, first, reasons).unwrap_or(i64::MAX);
@@ -102,6 +103,11 @@ impl Judge<'_> {
                     let limits = Limits::of(&self.rules[rule]);
                     let fell = falls(cells, active, limits, (first + 1, since - 1));
                     let late = first <= cells.judged[limits.window];
+                    let first = if late { self.begun(cells, active, first) } else { first };
+                    let slide_ms = cells.windows.windows[limits.window].slide_ms;
+                    if fell.is_some_and(|end| (end - first) * slide_ms < self.rules[rule].for_ms) {
+                        continue;
+                    }
                     self.earlier(cells, active, first, fell, late);
                     if fell.is_none() {
                         set_since(cells, active, Some(first));
@@ -109,6 +115,36 @@ impl Judge<'_> {
                 }
                 Some(_) => {}
             }
+        }
+    }
+
+    /// Where the episode began that a late event has made to go on through `first`: it may have lapsed before, too short for
+    /// the rule's `for`, and be long enough now.
+    fn begun(&self, cells: &Cells, active: ActiveWatch, first: i64) -> i64 {
+        let rule = &self.rules[watch_of(cells, active).rule];
+        let limits = Limits::of(rule);
+        let for_slides = rule.for_ms / cells.windows.windows[limits.window].slide_ms;
+        let mut begun = first;
+        for end in (first.saturating_sub(for_slides)..first).rev() {
+            match count_at(cells, active, limits, end) {
+                count if count < limits.clear => break,
+                count if count >= limits.threshold => begun = end,
+                _ => {}
+            }
+        }
+        begun
+    }
+
+    /// An officer closed an alert: the episode behind it is over too, as a restart would find it.
+    pub fn closed(&mut self, cells: &mut Cells, id: &str) {
+        let is_its = |active: &ActiveWatch| {
+            let rule = &self.rules[watch_of(cells, *active).rule];
+            alert_id(&Subject::Cell(cells.key(active.0).clone()), rule.id_hash()) == id
+        };
+        let closed = self.book.get(id).is_some_and(|alert| alert.status == Status::Resolved);
+        if let Some(active) = self.active.iter().copied().find(is_its).filter(|_| closed) {
+            set_since(cells, active, None);
+            self.active.remove(&active);
         }
     }
 
@@ -153,7 +189,10 @@ impl Judge<'_> {
         let fell = if unknown {
             (count_at(cells, active, limits, judged) < limits.clear).then_some(judged)
         } else {
-            falls(cells, active, limits, (since.max(judged_before[limits.window]) + 1, judged))
+            // What is pending while its sources are silent has neither lapsed nor held: its fall is remembered.
+            let pending = status == Some(Status::Pending);
+            let from = if pending { since } else { since.max(judged_before[limits.window]) };
+            falls(cells, active, limits, (from + 1, judged))
         };
         self.sustain(cells, active, since, fell.unwrap_or(i64::MAX));
         let Some(mut end) = fell else {

@@ -174,6 +174,9 @@ impl AssessTask {
                 self.changed.insert(state::Key::Hazard(id));
             }
             judge.signal(signal);
+            if let (What::Command { .. }, Subject::Alert(id)) = (&signal.what, &signal.subject) {
+                judge.closed(&mut self.cells, id);
+            }
         }
         self.pass_time(before, corrections, out);
     }

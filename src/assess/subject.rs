@@ -55,17 +55,19 @@ impl<'a> Judge<'a> {
             let covered = self.covered(cells, cell);
             let (cue, reason) =
                 if covered { (Cue::Clear, Reason::Cleared) } else { (Cue::Fire, Reason::Crossed) };
+            // Before every input has been heard the event clock tells no moment that could be written down.
+            let at = if self.event_clock > EventTime::MIN { self.event_clock } else { self.clock };
             let signal = Signal {
                 subject: Subject::Cell(key.clone()),
                 region: key.region.clone(),
                 sector: key.sector.clone(),
                 enterprise_id: None,
-                at: self.event_clock,
+                at,
                 offset: None,
                 what: What::Heard,
             };
             let draft = self.about(index, &signal, f64::from(heard), f64::from(expected) * self.coverage_min);
-            self.say(draft, cue, reason, self.event_clock);
+            self.say(draft, cue, reason, at);
         }
     }
 

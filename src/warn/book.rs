@@ -83,7 +83,8 @@ impl Book {
         alert.status = to;
         alert.ends_at = (to == Status::Resolved).then_some(step.at);
         alert.updated_at = step.clock;
-        self.entries.insert(id.clone(), Entry { alert, seq, ack_expires: None });
+        let ack_expires = known.filter(|_| !opens).and_then(|entry| entry.ack_expires);
+        self.entries.insert(id.clone(), Entry { alert, seq, ack_expires });
         self.write(&id, from, to, step, out);
         true
     }
@@ -136,7 +137,12 @@ impl Book {
             };
             entry.ack_expires = None;
             let step = Step { cue: Cue::Unack, reason: Reason::Expired, at, clock, note: None, until: None };
-            self.move_by(&id, step, |alert| alert.acknowledged_by = None, out);
+            if entry.alert.status == Status::Unknown {
+                // Its sources are silent: when they are heard and it still holds, somebody must be told again.
+                self.amend(&id, step, |alert| alert.acknowledged_by = None, out);
+            } else {
+                self.move_by(&id, step, |alert| alert.acknowledged_by = None, out);
+            }
         }
     }
 

@@ -15,6 +15,7 @@ const SETTINGS: oracle::Settings = oracle::Settings {
     allowed_disorder_ms: 2_000,
     longest_horizon_ms: 120_000,
     max_event_bytes: 65_536,
+    hold_for_ms: None,
 };
 /// Its windows: name, size, slide.
 const WINDOWS: [(&str, i64, i64); 2] = [("20s", 20_000, 2_000), ("2m", 120_000, 4_000)];

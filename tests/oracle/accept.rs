@@ -26,8 +26,18 @@ pub enum Body {
         status: String,
         grade: Option<String>,
     },
-    /// Items, records, commands: counted, but in none of the measures the oracle knows.
-    Other,
+    /// The stage is an index into those of its kind.
+    Item {
+        kind: String,
+        item: String,
+        stage: usize,
+        due_ms: Option<i64>,
+    },
+    Record {
+        kind: String,
+        channel: Option<String>,
+    },
+    Command,
 }
 
 #[derive(Clone, Debug)]
@@ -36,6 +46,7 @@ pub struct Reading {
     pub quantity: String,
     pub value: Option<f64>,
     pub quality: String,
+    pub gateway: Option<String>,
 }
 
 /// The event, or a reason to reject it.
@@ -57,12 +68,17 @@ pub fn read(city: &City, settings: &Settings, message: &Message) -> Result<Event
         ("sensors", "reading") | ("inspections", "inspection" | "hazard") => {}
         ("items", "item") | ("records", "record") => {}
         ("commands", "ack" | "unack" | "assign" | "silence" | "unsilence" | "close") => {
+            let alert = required(&value, "alert_id", 64)?;
+            if alert.len() < 16 || !alert.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+                return Err("unknown_alert".to_owned());
+            }
+            let (id, time_ms) = (required(&value, "id", 64)?, time(&value, "time")?);
             return Ok(Event {
-                id: required(&value, "id", 64)?,
-                time_ms: time(&value)?,
+                id,
+                time_ms,
                 region: String::new(),
                 sector: String::new(),
-                body: Body::Other,
+                body: Body::Command,
             });
         }
         _ => return Err("unknown_type".to_owned()),
@@ -79,9 +95,13 @@ pub fn read(city: &City, settings: &Settings, message: &Message) -> Result<Event
         "reading" => Body::Reading(reading(city, &value)?),
         "inspection" => inspection(city, &value)?,
         "hazard" => hazard(&value)?,
-        _ => Body::Other,
+        "item" => item(city, &value)?,
+        _ => Body::Record {
+            kind: required(&value, "kind", 64)?,
+            channel: value["attributes"]["channel"].as_str().map(str::to_owned),
+        },
     };
-    Ok(Event { id: required(&value, "id", 64)?, time_ms: time(&value)?, region, sector, body })
+    Ok(Event { id: required(&value, "id", 64)?, time_ms: time(&value, "time")?, region, sector, body })
 }
 
 fn reading(city: &City, value: &Value) -> Result<Reading, String> {
@@ -98,7 +118,8 @@ fn reading(city: &City, value: &Value) -> Result<Reading, String> {
         None | Some(Value::Null) => return Err("missing_field".to_owned()),
         Some(number) => Some(number.as_f64().ok_or("bad_field")?),
     };
-    Ok(Reading { sensor_id: required(value, "sensor_id", 64)?, quantity, value: number, quality })
+    let gateway = optional(value, "gateway_id")?;
+    Ok(Reading { sensor_id: required(value, "sensor_id", 64)?, quantity, value: number, quality, gateway })
 }
 
 fn inspection(city: &City, value: &Value) -> Result<Body, String> {
@@ -166,8 +187,16 @@ fn one_of(text: &str, known: &[&str]) -> Result<(), String> {
     if known.contains(&text) { Ok(()) } else { Err("bad_field".to_owned()) }
 }
 
-fn time(value: &Value) -> Result<i64, String> {
-    let text = required(value, "time", usize::MAX)?;
+fn item(city: &City, value: &Value) -> Result<Body, String> {
+    let kind = city.kind(&required(value, "kind", 64)?).ok_or("unknown_kind")?;
+    let stage = required(value, "stage", 64)?;
+    let stage = kind.stages.iter().position(|known| known.code == stage).ok_or("unknown_stage")?;
+    let due_ms = if value.get("due").is_some() { Some(time(value, "due")?) } else { None };
+    Ok(Body::Item { kind: kind.code, item: required(value, "item_id", 64)?, stage, due_ms })
+}
+
+fn time(value: &Value, field: &str) -> Result<i64, String> {
+    let text = required(value, field, usize::MAX)?;
     let time: jiff::Timestamp = text.parse().map_err(|_| "bad_time")?;
     let ms = time.as_millisecond();
     if ms < 0 { Err("bad_time".to_owned()) } else { Ok(ms) }

@@ -12,6 +12,23 @@ pub struct City {
     sectors: Vec<(String, Option<String>)>,
     quantities: Vec<Value>,
     clauses: Vec<String>,
+    kinds: Vec<Kind>,
+}
+
+/// A kind of item, with its stages.
+#[derive(Clone, Debug)]
+pub struct Kind {
+    pub code: String,
+    pub stages: Vec<Stage>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Stage {
+    pub code: String,
+    pub is_start: bool,
+    pub is_terminal: bool,
+    pub after: Vec<String>,
+    pub deadline_ms: Option<i64>,
 }
 
 #[derive(Clone, Debug)]
@@ -54,6 +71,13 @@ impl City {
             .flat_map(|standard| list(standard, "clauses"))
             .map(|clause| owned(&clause["code"]))
             .collect();
+        let kinds = list(&yaml("kinds.yaml"), "kinds")
+            .iter()
+            .map(|kind| Kind {
+                code: owned(&kind["code"]),
+                stages: list(kind, "stages").iter().map(stage).collect(),
+            })
+            .collect();
         let regions = text("regions.csv")
             .lines()
             .skip(1)
@@ -68,7 +92,7 @@ impl City {
                 }
             })
             .collect();
-        City { regions, sectors, quantities: list(&yaml("quantities.yaml"), "quantities"), clauses }
+        City { regions, sectors, quantities: list(&yaml("quantities.yaml"), "quantities"), clauses, kinds }
     }
 
     /// The regions that an event there and then counts for: itself first, or the longest known prefix; or `unknown`.
@@ -117,6 +141,11 @@ impl City {
         self.clauses.iter().any(|known| known == code)
     }
 
+    /// The kind of that code.
+    pub fn kind(&self, code: &str) -> Option<Kind> {
+        self.kinds.iter().find(|kind| kind.code == code).cloned()
+    }
+
     /// The unit of a quantity; `None` when there is no such quantity.
     pub fn unit(&self, quantity: &str) -> Option<String> {
         Some(owned(&self.quantity(quantity)?["unit"]))
@@ -136,6 +165,16 @@ impl City {
 
     fn quantity(&self, code: &str) -> Option<&Value> {
         self.quantities.iter().find(|quantity| quantity["code"] == code)
+    }
+}
+
+fn stage(value: &Value) -> Stage {
+    Stage {
+        code: owned(&value["code"]),
+        is_start: value["start"].as_bool().unwrap_or(false),
+        is_terminal: value["terminal"].as_bool().unwrap_or(false),
+        after: value["after"].as_array().into_iter().flatten().map(owned).collect(),
+        deadline_ms: value["deadline"].is_string().then(|| duration_ms(&value["deadline"])),
     }
 }
 

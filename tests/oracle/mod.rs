@@ -7,13 +7,17 @@
 #![allow(dead_code)] // each test binary asks other questions
 
 mod accept;
+mod affair;
 mod alarm;
 mod city;
 mod hazard;
+mod item;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use accept::{Body, Event};
+pub use affair::Affairs;
+use affair::{Admitted, Desk};
 pub use city::City;
 
 /// One message as it lies in an input topic.
@@ -37,6 +41,8 @@ pub struct Settings {
     /// What is late by more than this is rejected.
     pub longest_horizon_ms: i64,
     pub max_event_bytes: usize,
+    /// A stage waits so long for its predecessor; `None`: items are counted as they come, and not followed.
+    pub hold_for_ms: Option<i64>,
 }
 
 /// So many of a measure at a place and time.
@@ -73,10 +79,17 @@ pub struct Outcome {
     pub levels: BTreeMap<String, String>,
     /// Every first finding of a major hazard, by hazard id.
     pub major_hazards: BTreeSet<String>,
+    /// Items, records, gateways.
+    pub affairs: Affairs,
     city: City,
     /// The facts of each cell, by measure and time.
-    by_cell: BTreeMap<(String, String), Vec<(String, i64)>>,
+    by_cell: FactsByCell,
+    /// The same of the measures of items and records.
+    others_by_cell: FactsByCell,
 }
+
+/// By region and sector: measures and times.
+type FactsByCell = BTreeMap<(String, String), Vec<(String, i64)>>;
 
 /// Reads all messages; those of one partition in the order of their offsets.
 pub fn judge(city: City, settings: &Settings, messages: &[Message]) -> Outcome {
@@ -92,25 +105,33 @@ pub fn judge(city: City, settings: &Settings, messages: &[Message]) -> Outcome {
         heard: BTreeSet::new(),
         levels: BTreeMap::new(),
         major_hazards: BTreeSet::new(),
+        affairs: Affairs::default(),
         city,
         by_cell: BTreeMap::new(),
+        others_by_cell: BTreeMap::new(),
     };
     for (partition, mut messages) in by_partition {
         messages.sort_by_key(|message| message.offset);
         judge_partition(&mut outcome, settings, partition, &messages);
     }
-    for fact in &outcome.facts {
-        for region in outcome.city.ancestors(&fact.region, fact.time_ms) {
-            for sector in outcome.city.sector_ancestors(&fact.sector) {
-                let cell = outcome.by_cell.entry((region.clone(), sector)).or_default();
+    outcome.by_cell = by_cell(&outcome.city, &outcome.facts);
+    outcome.others_by_cell = by_cell(&outcome.city, &outcome.affairs.facts);
+    outcome
+}
+
+fn by_cell(city: &City, facts: &[Fact]) -> FactsByCell {
+    let mut by_cell = FactsByCell::new();
+    for fact in facts {
+        for region in city.ancestors(&fact.region, fact.time_ms) {
+            for sector in city.sector_ancestors(&fact.sector) {
+                let cell = by_cell.entry((region.clone(), sector)).or_default();
                 cell.push((fact.measure.clone(), fact.time_ms));
             }
         }
     }
-    outcome
+    by_cell
 }
 
-#[allow(clippy::too_many_lines, reason = "an oracle is read from top to bottom")]
 /// Where a message stands: input, partition, offset.
 type Place = (&'static str, u32, i64);
 
@@ -121,13 +142,23 @@ fn judge_partition(
     messages: &[&Message],
 ) {
     let mut ledger = Ledger::default();
-    let mut gate = Gate { heard: Vec::new(), now_ms: i64::MIN, watermark_ms: i64::MIN };
+    let mut gate = Gate { heard: Vec::new(), now_ms: i64::MIN, watermark_ms: i64::MIN, before_ms: i64::MIN };
     let mut city = Followed::default();
+    let mut desk = Desk::default();
     for message in messages {
         let at = (message.input, message.partition, message.offset);
         ledger.consumed += 1;
         match gate.admit(&outcome.city, settings, message) {
             Ok(Some(event)) => {
+                let follow = |hold_ms| {
+                    desk.follow(&mut outcome.affairs, &outcome.city, &event, at, (gate.before_ms, hold_ms))
+                };
+                if settings.hold_for_ms.map(follow) == Some(Admitted::Refused) {
+                    ledger.rejected += 1;
+                    outcome.rejects.insert(at, "illegal_transition".to_owned());
+                    gate.heard.pop();
+                    continue;
+                }
                 ledger.counted += 1;
                 city.follow(outcome, &event, at);
             }
@@ -139,6 +170,11 @@ fn judge_partition(
         }
     }
     city.end(outcome, partition);
+    for in_vain in desk.end(&mut outcome.affairs) {
+        ledger.counted -= 1;
+        ledger.rejected += 1;
+        outcome.rejects.insert(in_vain, "illegal_transition".to_owned());
+    }
     outcome.ledgers.insert(partition, ledger);
 }
 
@@ -148,6 +184,8 @@ struct Gate {
     heard: Vec<(String, i64)>,
     now_ms: i64,
     watermark_ms: i64,
+    /// The watermark before the event at hand.
+    before_ms: i64,
 }
 
 impl Gate {
@@ -174,6 +212,7 @@ impl Gate {
             return Err("beyond_horizon".to_owned());
         }
         self.heard.push((event.id.clone(), message.arrival_ms));
+        self.before_ms = self.watermark_ms;
         let reached_ms = event.time_ms.min(message.arrival_ms);
         self.watermark_ms = self.watermark_ms.max(reached_ms - settings.allowed_disorder_ms);
         Ok(Some(event))
@@ -223,7 +262,7 @@ impl Followed {
                 let measures = self.hazards.reach(hazard, status, grade.as_deref());
                 outcome.facts.extend(measures.into_iter().map(fact));
             }
-            Body::Other => {}
+            Body::Item { .. } | Body::Record { .. } | Body::Command => {}
         }
     }
 
@@ -251,6 +290,35 @@ impl Outcome {
             }
         }
         counts
+    }
+
+    /// The same for the measures of items and records.
+    pub fn other_counts(
+        &self,
+        cell: &(String, String),
+        size_ms: i64,
+        as_of_ms: i64,
+    ) -> BTreeMap<String, u64> {
+        let mut counts = BTreeMap::new();
+        for (measure, time_ms) in self.others_by_cell.get(cell).into_iter().flatten() {
+            if as_of_ms - size_ms <= *time_ms && *time_ms < as_of_ms {
+                *counts.entry(measure.clone()).or_insert(0) += 1;
+            }
+        }
+        counts
+    }
+
+    /// The cells that a fact of these belongs to.
+    pub fn other_cells(&self) -> Vec<(String, String)> {
+        self.others_by_cell.keys().cloned().collect()
+    }
+
+    /// The counties of sensors that were heard.
+    pub fn sensor_counties(&self) -> BTreeSet<String> {
+        let is_county = |code: &String| code.len() == 6 && !code.ends_with("00");
+        let of_home =
+            |home: &String| self.city.ancestors(home, 0).into_iter().filter(is_county).collect::<Vec<_>>();
+        self.affairs.homes.values().flat_map(of_home).collect()
     }
 
     /// Every cell that any fact belongs to.

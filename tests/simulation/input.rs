@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use hazstream::log::Input;
 
+use super::affairs;
+
 /// When the first message is sent: a moment that no slide divides evenly.
 pub const START_MS: i64 = 1_795_406_400_000 + 13_707;
 
@@ -22,8 +24,14 @@ const REGIONS: [&str; 7] =
     ["330602001", "330602002", "330604104", "330604104201", "330604", "330600000000", "110101001"];
 const SECTORS: [&str; 4] = ["hazardous_chemicals", "chemical_parks", "mining", "small_workshops"];
 /// Quantities with their units and a scale that reaches all of their limits.
-const QUANTITIES: [(&str, &str, f64); 3] =
-    [("combustible_gas", "%LEL", 70.0), ("methane", "%CH4", 3.6), ("toxic_gas", "mg/m3", 30.0)];
+const QUANTITIES: [(&str, &str, f64); 5] = [
+    ("combustible_gas", "%LEL", 70.0),
+    ("methane", "%CH4", 3.6),
+    ("toxic_gas", "mg/m3", 30.0),
+    // With delays before an alarm, and limits on the low side.
+    ("pressure", "MPa", 2.0),
+    ("level", "m", 10.0),
+];
 
 struct Sensor {
     id: String,
@@ -36,9 +44,9 @@ struct Sensor {
 }
 
 /// Where things happen in one seed's city: few places, or every seed would spend its time writing cells.
-struct Places {
-    regions: [&'static str; 3],
-    sectors: [&'static str; 2],
+pub struct Places {
+    pub regions: [&'static str; 3],
+    pub sectors: [&'static str; 2],
 }
 
 /// Everything that is sent within `length_ms`, in order.
@@ -49,6 +57,7 @@ pub fn plan(draw: &mut Pcg64Mcg, length_ms: i64) -> Vec<Planned> {
     };
     let mut planned = readings(draw, &places, length_ms);
     planned.extend(inspections(draw, &places, length_ms));
+    planned.extend(affairs::plan(draw, &places, length_ms));
     let resent: Vec<Planned> = planned.iter().filter_map(|message| resend(draw, message)).collect();
     planned.extend(resent);
     planned.extend(broken(draw, length_ms));
@@ -110,7 +119,7 @@ fn reading(draw: &mut Pcg64Mcg, sensor: &Sensor, at_ms: i64, time_ms: i64) -> Pl
             event["quality"] = json!("bad");
             event["value"] = Value::Null;
         }
-        2 => event["gateway_id"] = json!("gw-1"),
+        2..6 => event["gateway_id"] = json!(["gw-1", "gw-2"][draw.random_range(0..2)]),
         _ => {}
     }
     planned(at_ms, Input::Sensors, &sensor.id, &event)
@@ -158,8 +167,10 @@ fn inspections(draw: &mut Pcg64Mcg, places: &Places, length_ms: i64) -> Vec<Plan
 /// The same message once more, soon.
 fn resend(draw: &mut Pcg64Mcg, message: &Planned) -> Option<Planned> {
     let again = draw.random_range(0..100) < 4;
+    // A stage that waits for its predecessor must not be given up before.
+    let within_ms = if message.input == Input::Items { 8_000 } else { 20_000 };
     again.then(|| Planned {
-        at_ms: message.at_ms + draw.random_range(0..20_000),
+        at_ms: message.at_ms + draw.random_range(0..within_ms),
         input: message.input,
         key: message.key.clone(),
         value: message.value.clone(),
@@ -198,18 +209,18 @@ fn broken(draw: &mut Pcg64Mcg, length_ms: i64) -> Vec<Planned> {
         .collect()
 }
 
-fn planned(at_ms: i64, input: Input, key: &str, event: &Value) -> Planned {
+pub fn planned(at_ms: i64, input: Input, key: &str, event: &Value) -> Planned {
     Planned { at_ms, input, key: key.to_owned(), value: Some(event.to_string().into_bytes()) }
 }
 
-fn id(draw: &mut Pcg64Mcg) -> String {
+pub fn id(draw: &mut Pcg64Mcg) -> String {
     format!("{:016x}", draw.random::<u64>())
 }
 
-fn text(ms: i64) -> String {
+pub fn text(ms: i64) -> String {
     jiff::Timestamp::from_millisecond(ms).expect("a time of this century").to_string()
 }
 
-fn pick<T: Copy>(draw: &mut Pcg64Mcg, from: &[T]) -> T {
+pub fn pick<T: Copy>(draw: &mut Pcg64Mcg, from: &[T]) -> T {
     from[draw.random_range(0..from.len())]
 }

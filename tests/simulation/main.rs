@@ -5,6 +5,8 @@
 //! `HAZSTREAM_SIM_SEEDS` says how many seeds (300), `HAZSTREAM_SIM_SEED` runs one alone.
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+mod affairs;
+mod answers;
 mod input;
 #[path = "../oracle/mod.rs"]
 mod oracle;
@@ -75,5 +77,7 @@ fn differences(seed: u64) -> Vec<String> {
     };
     let city = if run.is_impatient { &plan::IMPATIENT.city } else { &plan::SHIPPED.city };
     let oracle = oracle::judge(city.clone(), &plan::oracle_settings(), &run.sent);
-    outcome::differences(&run, &oracle)
+    let mut found = outcome::differences(&run, &oracle);
+    answers::differences(&run, &oracle, &mut found);
+    found
 }

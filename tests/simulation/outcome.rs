@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use hazstream::assess::{AssessTask, Condition, Rule};
+use hazstream::assess::{AssessTask, Condition, EventKind, Rule, Silent};
 use hazstream::log::memory::{Broker, Stored};
 use hazstream::log::{Topic, TopicPartition};
 use hazstream::tally::Tally;
@@ -66,6 +66,10 @@ fn rejects(run: &Run, oracle: &Outcome, found: &mut Vec<String>) {
             of_name.map_or(String::new(), |(_, value)| String::from_utf8_lossy(value).into_owned())
         };
         let topic = header("source_topic");
+        // Which alerts are there when a command comes hangs on the workers: tests/simulation/answers.rs judges that.
+        if header("detail").starts_with("no alert has the id") {
+            continue;
+        }
         let place = (topic, header("source_partition"), header("source_offset"));
         *letters.entry(place).or_insert(0) += 1;
     }
@@ -196,7 +200,7 @@ fn alert_chains(run: &Run, found: &mut Vec<String>) {
     }
 }
 
-fn alert_events(run: &Run) -> BTreeMap<String, Vec<Value>> {
+pub fn alert_events(run: &Run) -> BTreeMap<String, Vec<Value>> {
     let mut events: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for record in records(&run.broker, Topic::AlertEvents) {
         events.entry(key(&record)).or_default().push(json(&record));
@@ -209,6 +213,9 @@ fn count_alerts(run: &Run, oracle: &Outcome, found: &mut Vec<String>) {
     let events = alert_events(run);
     for rule in &run.plan.assess.rules {
         let Condition::Count { measure, window, threshold, cells, .. } = &rule.condition else { continue };
+        if rule.for_ms > 0 {
+            continue;
+        }
         let window = &run.plan.assess.windows.windows[*window];
         let sizes = (window.size_ms, window.slide_ms);
         for (region, sector) in oracle.cells() {
@@ -252,7 +259,10 @@ fn episodes(
                 episodes
                     .insert((time_ms(&event["transition"]["at"]), time_ms(&event["transition"]["until"])));
             }
-            if event["status"] == "resolved" {
+            if event["transition"]["reason"] == "command" && event["status"] == "resolved" {
+                // An officer's word: the count may stay up, and nobody need hear of it.
+                episodes.insert((since.take().unwrap_or(from_ms).min(from_ms), i64::MAX));
+            } else if event["status"] == "resolved" {
                 episodes.insert((since.take().unwrap_or(from_ms).min(from_ms), time_ms(&event["ends_at"])));
             } else {
                 since = Some(since.unwrap_or(from_ms).min(from_ms));
@@ -265,7 +275,7 @@ fn episodes(
 
 /// A rule on single major hazards fired for each one that was found.
 fn major_hazards(run: &Run, oracle: &Outcome, found: &mut Vec<String>) {
-    let is_rule = |rule: &&Rule| matches!(rule.condition, Condition::Event { .. });
+    let is_rule = |rule: &&Rule| matches!(rule.condition, Condition::Event { on: EventKind::Stage, .. });
     for rule in run.plan.assess.rules.iter().filter(is_rule) {
         let fired: BTreeSet<String> = fired(run, rule).into_iter().map(|(id, _)| id).collect();
         if fired != oracle.major_hazards {
@@ -289,7 +299,7 @@ fn sensor_levels(run: &Run, oracle: &Outcome, found: &mut Vec<String>) {
 
 /// In a city whose sensors are expected every few seconds, a rule on silence fired for each one that was ever heard.
 fn silent_sensors(run: &Run, oracle: &Outcome, found: &mut Vec<String>) {
-    let is_rule = |rule: &&Rule| matches!(rule.condition, Condition::NoData(_));
+    let is_rule = |rule: &&Rule| rule.condition == Condition::NoData(Silent::Sensor);
     for rule in run.plan.assess.rules.iter().filter(is_rule) {
         let fired: BTreeSet<String> = fired(run, rule).into_iter().map(|(id, _)| id).collect();
         let expected = if run.is_impatient { oracle.heard.clone() } else { BTreeSet::new() };
@@ -300,7 +310,7 @@ fn silent_sensors(run: &Run, oracle: &Outcome, found: &mut Vec<String>) {
 }
 
 /// For which subjects alerts of this rule fired, and since when.
-fn fired(run: &Run, rule: &Rule) -> BTreeSet<(String, i64)> {
+pub fn fired(run: &Run, rule: &Rule) -> BTreeSet<(String, i64)> {
     let mut fired = BTreeSet::new();
     for event in alert_events(run).values().flatten() {
         if event["rule"] == *rule.name && event["status"] == "firing" {
@@ -350,7 +360,7 @@ fn replay(run: &Run, found: &mut Vec<String>) {
 }
 
 /// Every committed record of a topic, partition by partition.
-fn records(broker: &Broker, topic: Topic) -> Vec<Stored> {
+pub fn records(broker: &Broker, topic: Topic) -> Vec<Stored> {
     let mut records = Vec::new();
     for partition in 0.. {
         let at = TopicPartition { topic, partition };
@@ -362,15 +372,15 @@ fn records(broker: &Broker, topic: Topic) -> Vec<Stored> {
     records
 }
 
-fn key(record: &Stored) -> String {
+pub fn key(record: &Stored) -> String {
     String::from_utf8_lossy(record.payload.key.as_deref().unwrap_or_default()).into_owned()
 }
 
-fn json(record: &Stored) -> Value {
+pub fn json(record: &Stored) -> Value {
     record.payload.value.as_deref().map_or(Value::Null, |bytes| serde_json::from_slice(bytes).expect("JSON"))
 }
 
-fn time_ms(value: &Value) -> i64 {
+pub fn time_ms(value: &Value) -> i64 {
     let time: jiff::Timestamp = value.as_str().expect("a time").parse().expect("RFC 3339");
     time.as_millisecond()
 }

@@ -21,9 +21,12 @@ const HORIZON_MS: i64 = 400_000;
 const DISORDER_MS: i64 = 3_000;
 const DEDUP_MS: i64 = 120_000;
 const SKEW_MAX_MS: i64 = 60_000;
+const HOLD_MS: i64 = 20_000;
+/// How long the count of the rule `sustained` must hold.
+pub const SUSTAINED_MS: i64 = 20_000;
 
 /// The inputs that the simulated city sends.
-pub const INPUTS: [Input; 2] = [Input::Sensors, Input::Inspections];
+pub const INPUTS: [Input; 5] = Input::ALL;
 
 /// What the city is made of, as the product and as the oracle read it.
 pub struct World {
@@ -31,23 +34,31 @@ pub struct World {
     pub city: City,
 }
 
-/// The shipped taxonomy.
-pub static SHIPPED: LazyLock<World> =
-    LazyLock::new(|| World { taxonomy: Arc::new(Taxonomy::shipped()), city: City::shipped() });
+/// The shipped taxonomy, with a measure that counts every stage of an item.
+pub static SHIPPED: LazyLock<World> = LazyLock::new(|| world(&[]));
 
 /// The same, but for sensors that are missed after seconds.
-pub static IMPATIENT: LazyLock<World> = LazyLock::new(|| {
+pub static IMPATIENT: LazyLock<World> =
+    LazyLock::new(|| world(&[("no_data_after: 5m", "no_data_after: 20s")]));
+
+fn world(changes: &[(&str, &str)]) -> World {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/taxonomy");
     let folder = tempfile::tempdir().expect("a folder");
     for entry in std::fs::read_dir(shipped).expect("the shipped taxonomy") {
         let path = entry.expect("a file").path();
-        let text = std::fs::read_to_string(&path).expect("a text");
-        let text = text.replace("no_data_after: 5m", "no_data_after: 20s");
-        std::fs::write(folder.path().join(path.file_name().expect("a name")), text).expect("room");
+        let name = path.file_name().expect("a name");
+        let mut text = std::fs::read_to_string(&path).expect("a text");
+        for (from, to) in changes {
+            text = text.replace(from, to);
+        }
+        if name == "measures.yaml" {
+            text += "  - {code: item_stages, zh: 事项环节, en: Item stages, from: item}\n";
+        }
+        std::fs::write(folder.path().join(name), text).expect("room");
     }
     let taxonomy = Taxonomy::load(folder.path()).expect("as valid as the shipped one");
     World { taxonomy: Arc::new(taxonomy), city: City::read(folder.path()) }
-});
+}
 
 /// What the oracle is told of it.
 pub fn oracle_settings() -> oracle::Settings {
@@ -57,6 +68,7 @@ pub fn oracle_settings() -> oracle::Settings {
         allowed_disorder_ms: DISORDER_MS,
         longest_horizon_ms: HORIZON_MS,
         max_event_bytes: 65_536,
+        hold_for_ms: Some(HOLD_MS),
     }
 }
 
@@ -96,7 +108,7 @@ fn collect_settings(input: Input, windows: &Windows) -> collect::Settings {
         dedup_horizon_ms: DEDUP_MS,
         longest_horizon_ms: HORIZON_MS,
         finest_slice_ms: windows.finest_slice_ms(),
-        hold_for_ms: 20_000,
+        hold_for_ms: HOLD_MS,
         source_topic: format!("hazard.{}", input.name()),
         ..collect::Settings::default()
     }
@@ -112,7 +124,7 @@ fn window(name: &str, size_ms: i64, slide_name: &str, slide_ms: i64) -> WindowSp
     }
 }
 
-fn rules() -> Vec<Rule> {
+pub fn rules() -> Vec<Rule> {
     let count = |measure: &str, window, threshold, clear, place, sector: Option<&str>| Condition::Count {
         measure: measure.to_owned(),
         window,
@@ -120,20 +132,26 @@ fn rules() -> Vec<Rule> {
         clear,
         cells: CellSet { place, sector: sector.map(str::to_owned) },
     };
-    let found = Condition::Event {
-        on: EventKind::Stage,
-        kind: "hazard".to_owned(),
-        stages: vec!["found".to_owned()],
-        grade: Some(Grade::Major),
+    let event = |on, kind: &str, stages: &[&str], grade| Condition::Event {
+        on,
+        kind: kind.to_owned(),
+        stages: stages.iter().map(|stage| (*stage).to_owned()).collect(),
+        grade,
     };
+    let counties = CellSet { place: Place::County, sector: Some("all".to_owned()) };
     let conditions = [
         ("busy_county", count("readings", 1, 12, 10, Place::County, Some("all"))),
         ("busy_town", count("readings", 0, 4, 4, Place::Town, None)),
         ("alarms_together", count("alarms_yellow", 1, 2, 1, Place::County, None)),
         ("inspected_city", count("inspections", 2, 3, 2, Place::City, Some("all"))),
-        ("major_hazard", found),
+        ("sustained", count("readings", 1, 8, 8, Place::County, Some("all"))),
+        ("major_hazard", event(EventKind::Stage, "hazard", &["found"], Some(Grade::Major))),
+        ("order_overdue", event(EventKind::Overdue, "order_supervision", &[], None)),
+        ("entry_early", event(EventKind::Early, "confined_space", &["entered"], None)),
         ("sensor_red", Condition::SensorLevel { at_least: Level::Red, quantity: None }),
         ("sensor_silent", Condition::NoData(Silent::Sensor)),
+        ("gateway_silent", Condition::NoData(Silent::Gateway)),
+        ("county_silent", Condition::NoData(Silent::Cell(counties))),
     ];
     conditions
         .into_iter()
@@ -141,7 +159,7 @@ fn rules() -> Vec<Rule> {
             name: name.to_owned(),
             hash: format!("sha256:{name}"),
             level: Some(Level::Orange),
-            for_ms: 0,
+            for_ms: if name == "sustained" { SUSTAINED_MS } else { 0 },
             condition,
             labels: Default::default(),
             summary: "{place} {value}".to_owned(),

@@ -36,6 +36,8 @@ pub struct Run {
     pub plan: Arc<Plan>,
     /// Sensors are expected every few seconds.
     pub is_impatient: bool,
+    /// The clock at the end.
+    pub end_ms: i64,
 }
 
 struct Process {
@@ -92,16 +94,21 @@ pub fn run(seed: u64) -> Result<Run, String> {
     scheduler.live()?;
     scheduler.heal()?;
     let ledgers = std::mem::take(&mut *scheduler.ledgers.lock().expect("nobody panicked with it"));
-    Ok(Run { broker: scheduler.broker, sent: scheduler.sent, ledgers, plan: scheduler.plan, is_impatient })
+    Ok(Run {
+        broker: scheduler.broker,
+        sent: scheduler.sent,
+        ledgers,
+        plan: scheduler.plan,
+        is_impatient,
+        end_ms: scheduler.clock_ms,
+    })
 }
 
 fn layout(draw: &mut Pcg64Mcg) -> Layout {
     let mut layout = Layout::all(1);
     layout.session_ms = SESSION_MS;
     layout.transaction_timeout_ms = SESSION_MS;
-    for topic in
-        [Topic::Input(Input::Sensors), Topic::Input(Input::Inspections), Topic::Tallies, Topic::State]
-    {
+    for topic in plan::INPUTS.map(Topic::Input).into_iter().chain([Topic::Tallies, Topic::State]) {
         layout.topics.insert(topic, draw.random_range(1..4));
     }
     layout
