@@ -39,6 +39,11 @@ impl Observer {
         Observer { view, metrics, workers, draining: false.into() }
     }
 
+    /// Says by their hashes which rules, taxonomy and settings are in force.
+    pub fn configured(&self, hashes: &[String; 3]) {
+        self.metrics.set_config(hashes.each_ref().map(String::as_str));
+    }
+
     /// Takes in what a worker says.
     pub fn report(&self, report: &Report) {
         self.view.report(report);
@@ -156,7 +161,7 @@ mod tests {
     }
 
     fn restore(done: u64, total: u64) -> Report {
-        Report::Restore(RestoreReport { worker: 0, done, total })
+        Report::Restore(RestoreReport { worker: 0, done, total, elapsed: Default::default() })
     }
 
     fn waits(what: Option<&str>) -> Report {

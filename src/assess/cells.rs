@@ -81,6 +81,11 @@ impl Cells {
         cell
     }
 
+    /// The index of a cell that is kept.
+    pub fn find(&self, key: &tally::Cell) -> Option<u32> {
+        self.index.get(key).copied()
+    }
+
     /// The index of a measure, made when the taxonomy does not know it: a tally says more than we do.
     pub fn measure(&mut self, name: &str) -> usize {
         self.measures.iter().position(|known| known == name).unwrap_or_else(|| {

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use crate::event::EventTime;
 use crate::log::{Input, Output, Topic};
 use crate::tally::{Cell, Signal, Subject, Tally, What};
-use crate::taxonomy::{Grade, Taxonomy};
+use crate::taxonomy::{Grade, RegionLevel, Sectors, Taxonomy};
 use crate::warn::{Book, Evidence};
 
 use cells::Cells;
@@ -261,6 +261,17 @@ impl AssessTask {
     /// Open hazards by the code of the region they lie in (not those above it) and grade.
     pub fn open_hazards(&self) -> &BTreeMap<(String, Grade), u64> {
         self.hazards.counts()
+    }
+
+    /// The counties whose cell of all sectors is this task's, and whether enough of their sources is heard.
+    pub fn counties(&self) -> impl Iterator<Item = (&str, bool)> {
+        let (regions, all) = (&self.taxonomy.regions, self.taxonomy.sectors.code(Sectors::ALL));
+        let counties = regions.iter().filter(|&region| regions.level(region) == RegionLevel::County);
+        counties.filter_map(move |region| {
+            let code = regions.code(region);
+            let cell = self.cells.find(&Cell { region: code.to_owned(), sector: all.to_owned() })?;
+            Some((code, self.cells.get(cell).covered(self.settings.coverage_min)))
+        })
     }
 
     /// Alert transitions since the last call, by status reached.

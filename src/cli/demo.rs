@@ -70,6 +70,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Stop> {
     let scenarios = plan.scenarios.clone();
     let city = City::new(plan, taxonomy).map_err(|error| Stop::new(Exit::BadConfiguration, error))?;
     let observer = Arc::new(Observer::new(&settings, taxonomy, args.start));
+    observer.configured(&pipeline.hashes(&settings));
     let in_memory = InMemory::new(&settings, &pipeline, Arc::clone(&observer), args.start);
     let stopping = Stopping::on_signal()?;
     let app = App { observer: Arc::clone(&observer), log, page_max: settings.limits.page_max };

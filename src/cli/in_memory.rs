@@ -1,5 +1,6 @@
 //! The whole pipeline in memory, one worker over one memory log, whose clock moves only by call: `demo` and `backtest`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
@@ -39,11 +40,23 @@ impl InMemory {
             retained: Some(RETAINED),
             ..Layout::all(PARTITIONS)
         };
-        let mut plan = pipeline.plan(settings, &layout.topics);
-        // Whoever calls decides when; nothing waits for an interval.
-        (plan.commit_interval_ms, plan.hurry_ms) = (0, 0);
+        let topics = layout.topics.clone();
         let broker = Broker::new(layout);
         broker.advance(clock);
+        InMemory::over(broker, &topics, settings, pipeline, observer)
+    }
+
+    /// A worker over a log that is there already.
+    fn over(
+        broker: Broker,
+        topics: &BTreeMap<Topic, u32>,
+        settings: &Settings,
+        pipeline: &Pipeline,
+        observer: Arc<Observer>,
+    ) -> Self {
+        let mut plan = pipeline.plan(settings, topics);
+        // Whoever calls decides when; nothing waits for an interval.
+        (plan.commit_interval_ms, plan.hurry_ms) = (0, 0);
         let inputs = settings.kafka.inputs.iter().map(|input| Topic::Input(*input));
         let topics: Vec<Topic> = inputs.chain([Topic::Tallies]).collect();
         let log = broker.join("in-memory-0", &settings.kafka.group, &topics);
@@ -173,6 +186,48 @@ mod tests {
             );
         }
         assert!(played.totals.inputs["sensors"].bad > 50);
+    }
+
+    /// The counter as the metrics page has it, in seconds.
+    fn unwatched_s(observer: &Observer, reason: &str) -> f64 {
+        let series = format!("hazard_unwatched_seconds_total{{region=\"330604\",reason=\"{reason}\"}} ");
+        let page = observer.metrics_text().unwrap();
+        page.lines().find_map(|line| line.strip_prefix(&series)).expect("it is there").parse().unwrap()
+    }
+
+    /// Half an hour, an outage of ten minutes in which nobody committed, and ten more minutes.
+    #[test]
+    fn unwatched_time_survives_a_restart_and_tells_the_outage() {
+        const OUTAGE_S: i64 = 600;
+        let (settings, plan) = (Settings::default(), CityPlan { until: None, late_share: 0.0, ..hour() });
+        let pipeline = Pipeline::read(&settings).unwrap();
+        let mut city = City::new(plan.clone(), &pipeline.taxonomy).unwrap();
+        let observer = || Arc::new(Observer::new(&settings, &pipeline.taxonomy, plan.start));
+        let seen = observer();
+        let mut in_memory = InMemory::new(&settings, &pipeline, Arc::clone(&seen), plan.start);
+        let mut live = |in_memory: &mut InMemory, from_s: i64, to_s: i64| {
+            for second in (from_s..=to_s).step_by(5) {
+                let clock = plan.start.plus_ms(second * 1000);
+                while let Some(message) = city.next_until(clock) {
+                    in_memory.send(message.input, message.key, message.value, message.emission).unwrap();
+                }
+                in_memory.run_to(clock).unwrap();
+            }
+        };
+        live(&mut in_memory, 0, 1800);
+        let before = unwatched_s(&seen, "no_task");
+        let InMemory { broker, mut worker, .. } = in_memory;
+        // Members of this log never time out: one that was killed would never be missed.
+        worker.stop(plan.start.plus_ms(1_800_000)).unwrap();
+        broker.advance(plan.start.plus_ms((1800 + OUTAGE_S) * 1000));
+
+        let seen = observer();
+        let topics = Layout::all(PARTITIONS).topics;
+        let mut in_memory = InMemory::over(broker, &topics, &settings, &pipeline, Arc::clone(&seen));
+        live(&mut in_memory, 1800 + OUTAGE_S, 3000);
+        // The outage, and the time until an input without events is known to have none.
+        let after_s = (settings.time.idle_after_ms / 1000) as f64;
+        assert_eq!(unwatched_s(&seen, "no_task") - before, OUTAGE_S as f64 + after_s);
     }
 
     #[test]

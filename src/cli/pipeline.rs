@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sha2::{Digest, Sha256};
+
 use crate::assess::{self, Windows};
 use crate::collect;
 use crate::config::{self, Settings};
@@ -53,6 +55,18 @@ impl Pipeline {
             commands_topic: settings.kafka.topic(Topic::Input(Input::Commands)).to_owned(),
         };
         Ok(Pipeline { taxonomy: Arc::new(taxonomy), assess: Arc::new(assess) })
+    }
+
+    /// The first digits of the hashes of rules, taxonomy and settings: what must be the same in all replicas.
+    pub fn hashes(&self, settings: &Settings) -> [String; 3] {
+        let rules: Vec<&str> = self.assess.rules.iter().map(|rule| rule.hash.as_str()).collect();
+        let Settings { time, windows, emit, emit_every_ms, coverage_min, limits, kafka, .. } = settings;
+        let shared =
+            format!("{time:?}{windows:?}{emit:?}{emit_every_ms}{coverage_min}{limits:?}{:?}", kafka.inputs);
+        [rules.concat(), self.taxonomy.hash(), shared].map(|text| {
+            let digest = Sha256::digest(text.as_bytes());
+            digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+        })
     }
 
     /// What workers are told, when the topics have these partitions.

@@ -38,6 +38,7 @@ pub fn run(_args: &Args, context: &Context) -> Result<(), Stop> {
     let pipeline = Pipeline::read(&settings)?;
     let stopping = Stopping::on_signal()?;
     let observer = Arc::new(Observer::new(&settings, &pipeline.taxonomy, clock::now()));
+    observer.configured(&pipeline.hashes(&settings));
     let app = App { observer: Arc::clone(&observer), log, page_max: settings.limits.page_max };
     let server = Server::start(settings.http_listen, app)?;
     tracing::info!(listen = %server.address(), group = settings.kafka.group, "started");

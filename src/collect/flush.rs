@@ -9,7 +9,7 @@ use super::world::{Whereabouts, World};
 use super::{CollectTask, Told};
 use crate::event::EventTime;
 use crate::log::{Output, Topic};
-use crate::tally::{Count, Coverage, Subject, Tally, What};
+use crate::tally::{Count, Coverage, OLDEST_ARRIVAL, Subject, Tally, What};
 use crate::taxonomy::{MeasureId, Taxonomy};
 
 /// Not yet in its tally.
@@ -126,12 +126,16 @@ impl CollectTask {
                 tally.offsets.0 = tally.offsets.1;
             }
             *before = Some(told);
+            let oldest = self.oldest.filter(|_| tally.offsets.0 < tally.offsets.1);
             out.push(Output {
                 topic: Topic::Tallies,
                 partition: Some(destination),
                 key: key.clone(),
                 value: Some(tally.encode()),
-                headers: Vec::new(),
+                headers: oldest
+                    .map(|oldest| (OLDEST_ARRIVAL, oldest.ms.to_string().into_bytes()))
+                    .into_iter()
+                    .collect(),
             });
         }
         if ticked {

@@ -87,6 +87,8 @@ pub struct CollectTask {
     items: Items,
     world: World,
     next: i64,
+    /// When the oldest record since the last flush arrived.
+    oldest: Option<EventTime>,
     /// `next` as of the last flush.
     flushed: i64,
     told: Vec<Option<Told>>,
@@ -126,6 +128,7 @@ impl CollectTask {
             items: Items::default(),
             world,
             next: 0,
+            oldest: None,
             flushed: 0,
             told: vec![None; destinations as usize],
             ticked: None,
@@ -144,6 +147,8 @@ impl CollectTask {
     pub fn apply(&mut self, records: &[Record<'_>], clock: EventTime, out: &mut Vec<Output>) {
         self.begin();
         self.world.clock.busy(clock);
+        // Arrivals follow the offsets, or nearly so where producers set the stamps.
+        self.oldest = self.oldest.or(records.first().map(|record| record.arrival));
         for record in records {
             self.read(record);
         }
@@ -170,6 +175,7 @@ impl CollectTask {
         self.write_state(&mut own);
         out.append(&mut own);
         self.flushed = self.next;
+        self.oldest = None;
         self.keep_report();
     }
 

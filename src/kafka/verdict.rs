@@ -178,7 +178,11 @@ fn from_parts(step: Step, about: &str, symptom: Symptom, text: &str) -> Failure 
     let about = if about.is_empty() { String::new() } else { format!(" ({about})") };
     let remedy = remedy(symptom.code);
     let failure = Failure::new(judge(step, symptom), format!("{}{about}: {text}{remedy}", step.doing()));
-    if is_forbidden(symptom.code) { failure.because(Cause::NotAuthorised) } else { failure }
+    match symptom.code {
+        code if is_forbidden(code) => failure.because(Cause::NotAuthorised),
+        code if is_fenced(code) => failure.because(Cause::Fenced),
+        _ => failure,
+    }
 }
 
 /// What a person can do about the errors that only a person can mend.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use prometheus::core::{Collector, Desc};
-use prometheus::proto::{Gauge, LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 
-use super::table::{self, DOMAIN};
+use super::table::{self, DOMAIN, Kind};
 use crate::config::MetricsRegion;
 use crate::taxonomy::Grade;
 use crate::view::{Region, View};
@@ -78,6 +78,30 @@ impl Domain {
         series
     }
 
+    /// The age of the oldest alert of each kind. The clock is the log's, so that a replayed or made-up time ages as well.
+    fn oldest_alerts(&self) -> Series {
+        let mut series = Series::new();
+        let Some(now) = self.view.tallies().iter().map(|task| task.clock).max() else { return series };
+        for alert in self.view.alerts(|alert| alert.status != "resolved") {
+            let Some(starts_at) = alert.starts_at() else { continue };
+            let region = self.county(alert.region.as_deref().unwrap_or("unknown"));
+            let age = (now.since_ms(starts_at) as f64 / 1000.0).max(0.0);
+            let oldest = series.entry(vec![region, alert.level, alert.status]).or_default();
+            *oldest = oldest.max(age);
+        }
+        series
+    }
+
+    fn unwatched(&self) -> Series {
+        let mut series = Series::new();
+        for (region, unwatched) in self.view.tallies().into_iter().flat_map(|task| task.unwatched) {
+            for (reason, ms) in [("no_task", unwatched.no_task_ms), ("silent", unwatched.silent_ms)] {
+                series.insert(vec![region.clone(), reason.to_owned()], ms as f64 / 1000.0);
+            }
+        }
+        series
+    }
+
     fn open_hazards(&self) -> Series {
         let mut series = Series::new();
         for task in self.view.tallies() {
@@ -122,8 +146,16 @@ impl Collector for Domain {
     fn collect(&self) -> Vec<MetricFamily> {
         let (counts, coverage) = self.windows();
         // In the order of the table.
-        let made =
-            [counts, coverage, self.alerts(), self.open_hazards(), self.regions(), self.silent_gateways()];
+        let made = [
+            counts,
+            coverage,
+            self.alerts(),
+            self.open_hazards(),
+            self.regions(),
+            self.silent_gateways(),
+            self.oldest_alerts(),
+            self.unwatched(),
+        ];
         let mut dropped = Series::new();
         let mut families = Vec::new();
         for (row, series) in DOMAIN.iter().zip(made) {
@@ -151,16 +183,26 @@ fn family(row: &table::Row, series: Series, series_max: usize) -> MetricFamily {
             pair.set_value(value);
             pair
         });
-        let mut gauge = Gauge::default();
-        gauge.set_value(value);
         let mut metric = Metric::from_label(pairs.collect());
-        metric.set_gauge(gauge);
+        match row.kind {
+            Kind::Counter => {
+                let mut counter = Counter::default();
+                counter.set_value(value);
+                metric.set_counter(counter);
+            }
+            Kind::Gauge | Kind::Histogram(_) => {
+                let mut gauge = Gauge::default();
+                gauge.set_value(value);
+                metric.set_gauge(gauge);
+            }
+        }
         metric
     });
     let mut family = MetricFamily::default();
     family.set_name(row.name.to_owned());
     family.set_help(row.help.to_owned());
-    family.set_field_type(MetricType::GAUGE);
+    let counts = row.kind == Kind::Counter;
+    family.set_field_type(if counts { MetricType::COUNTER } else { MetricType::GAUGE });
     family.set_metric(metrics.collect());
     family
 }

@@ -2,8 +2,8 @@
 //!
 //! [`table`] is the only list of names. Nothing here runs per event: tasks tally in plain structs, a commit publishes.
 
+mod buckets;
 mod domain;
-mod late;
 #[cfg(test)]
 pub(crate) mod strict;
 mod table;
@@ -20,9 +20,10 @@ use crate::event::{EventTime, Reason};
 use crate::log::{Topic, TopicPartition};
 use crate::view::View;
 use crate::worker::report::{
-    AssessReport, CollectReport, CommitReport, LateSeen, MemberReport, Report, TransactionResult,
+    AssessReport, CollectReport, CommitReport, MemberReport, Report, TransactionResult,
 };
 
+use buckets::Buckets;
 pub use table::{COMMIT_SECONDS, DOMAIN, Kind, PROGRAM, Row, reference, rows};
 
 /// Every metric, in its own registry.
@@ -35,7 +36,9 @@ pub struct Metrics {
     rejects: IntCounterVec,
     quarantined: IntCounterVec,
     adopted: IntCounterVec,
-    late: Arc<Mutex<LateSeen>>,
+    late: Buckets,
+    end_to_end: Buckets,
+    config: IntGaugeVec,
     limit_dropped: IntCounterVec,
     lag: IntGaugeVec,
     tallies_lag: IntGaugeVec,
@@ -55,6 +58,7 @@ pub struct Metrics {
     member_stable: IntGaugeVec,
     assigned: IntGaugeVec,
     restore_progress: GaugeVec,
+    restore_seconds: GaugeVec,
     waiting: IntGaugeVec,
     ready: IntGauge,
 }
@@ -66,9 +70,7 @@ impl Metrics {
     /// Metrics of a process whose read model is `view`, down to regions of `finest`, with `series_max` series each.
     pub fn new(view: Arc<View>, finest: MetricsRegion, series_max: usize) -> Self {
         let registry = Registry::new();
-        let late = Arc::new(Mutex::new(LateSeen::default()));
         register(&registry, domain::Domain::new(view, finest, series_max));
-        register(&registry, late::Late::new(Arc::clone(&late)));
         let build = int_gauges(&registry, "hazstream_build_info");
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let metrics = Metrics {
@@ -79,7 +81,9 @@ impl Metrics {
             rejects: counters(&registry, "hazstream_rejects_total"),
             quarantined: counters(&registry, "hazstream_clock_quarantined_total"),
             adopted: counters(&registry, "hazstream_adopted_total"),
-            late,
+            late: shared(&registry, "hazstream_late_seconds"),
+            end_to_end: shared(&registry, "hazstream_end_to_end_seconds"),
+            config: int_gauges(&registry, "hazstream_config_info"),
             limit_dropped: counters(&registry, "hazstream_limit_dropped_total"),
             lag: int_gauges(&registry, "hazstream_lag_records"),
             tallies_lag: int_gauges(&registry, "hazstream_tallies_lag_records"),
@@ -99,6 +103,7 @@ impl Metrics {
             member_stable: int_gauges(&registry, "hazstream_member_stable"),
             assigned: int_gauges(&registry, "hazstream_assigned_partitions"),
             restore_progress: gauges(&registry, "hazstream_restore_progress_ratio"),
+            restore_seconds: gauges(&registry, "hazstream_restore_seconds"),
             waiting: int_gauges(&registry, "hazstream_worker_waiting"),
             ready: int_gauges(&registry, "hazstream_ready").with_label_values::<&str>(&[]),
             registry,
@@ -123,7 +128,9 @@ impl Metrics {
             Report::Member(report) => self.member(report),
             Report::Restore(report) => {
                 let ratio = if report.total == 0 { 1.0 } else { report.done as f64 / report.total as f64 };
-                self.restore_progress.with_label_values(&[report.worker.to_string()]).set(ratio.min(1.0));
+                let worker = [report.worker.to_string()];
+                self.restore_progress.with_label_values(&worker).set(ratio.min(1.0));
+                self.restore_seconds.with_label_values(&worker).set(report.elapsed.as_secs_f64());
             }
             Report::Commit(report) => self.commit(report),
             Report::Collect(report) => self.collect(report),
@@ -134,6 +141,12 @@ impl Metrics {
                 self.waiting.with_label_values(&[report.worker.to_string()]).set(waits);
             }
         }
+    }
+
+    /// Says by their hashes which rules, taxonomy and settings are in force.
+    pub fn set_config(&self, [rules, taxonomy, settings]: [&str; 3]) {
+        self.config.reset();
+        self.config.with_label_values(&[rules, taxonomy, settings]).set(1);
     }
 
     /// Says whether the process is ready.
@@ -160,6 +173,9 @@ impl Metrics {
         self.transactions.with_label_values(&[report.result.code()]).inc();
         if report.result == TransactionResult::Committed {
             self.commit_seconds.observe(report.duration.as_secs_f64());
+            for (latency, events) in &report.latencies {
+                self.end_to_end.add(latency.as_secs_f64(), *events);
+            }
             for (topic, count) in &report.outputs {
                 self.outputs.with_label_values(&[topic]).inc_by(*count);
             }
@@ -183,7 +199,7 @@ impl Metrics {
         let quarantined = report.rejects.get(&Reason::ClockAhead).copied().unwrap_or(0);
         self.quarantined.with_label_values(&[input]).inc_by(quarantined);
         self.adopted.with_label_values(&[input]).inc_by(report.adopted);
-        self.late.lock().unwrap_or_else(PoisonError::into_inner).merge(&report.late);
+        self.late.merge(&report.late.counts, report.late.sum_seconds);
         for (limit, count) in &report.limited {
             self.limit_dropped.with_label_values(&[limit]).inc_by(*count);
         }
@@ -327,6 +343,13 @@ fn int_gauges(registry: &Registry, name: &str) -> IntGaugeVec {
 fn gauges(registry: &Registry, name: &str) -> GaugeVec {
     let row = table::row(name);
     let made = GaugeVec::new(options(row), row.labels).expect(MADE);
+    register(registry, made.clone());
+    made
+}
+
+/// A histogram of which one clone is in the registry.
+fn shared(registry: &Registry, name: &str) -> Buckets {
+    let made = Buckets::new(name);
     register(registry, made.clone());
     made
 }

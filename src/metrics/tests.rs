@@ -8,7 +8,7 @@ use super::*;
 use crate::log::{Input, Output};
 use crate::taxonomy::Grade;
 use crate::view::Region;
-use crate::worker::report::{Ledger, RestoreReport, TroubleReport};
+use crate::worker::report::{LateSeen, Ledger, RestoreReport, TroubleReport, Unwatched};
 
 fn region(code: &str, level: &str, parent: Option<&str>) -> Region {
     Region {
@@ -81,6 +81,10 @@ fn assess_report(partition: u32, held_by: Option<(Input, u32)>) -> Report {
             (("330604104".to_owned(), Grade::Major), 2),
             (("330604".to_owned(), Grade::Major), 1),
         ])),
+        unwatched: BTreeMap::from([(
+            "330604".to_owned(),
+            Unwatched { no_task_ms: 90_000, silent_ms: 1_500 },
+        )]),
         limited: BTreeMap::new(),
         transitions: BTreeMap::from([("firing", 2)]),
         next_offset: 7,
@@ -107,7 +111,7 @@ fn every_metric_of_the_table_appears_once_fed_and_no_other_does() {
     view.apply(&output(
         Topic::Alerts,
         "00",
-        r#"{"id":"00","rule":"r","status":"firing","level":"red","region":"330604104"}"#.into(),
+        r#"{"id":"00","rule":"r","status":"firing","level":"red","region":"330604104","starts_at":"1970-01-01T00:00:04Z"}"#.into(),
     ));
     feed_everything(&metrics, &report);
     let text = metrics.text().unwrap();
@@ -125,12 +129,24 @@ fn every_metric_of_the_table_appears_once_fed_and_no_other_does() {
 fn feed_everything(metrics: &Metrics, collect: &Report) {
     metrics.report(collect);
     metrics.report(&assess_report(0, Some((Input::Items, 1))));
-    metrics.report(&Report::Restore(RestoreReport { worker: 0, done: 1, total: 4 }));
+    metrics.report(&Report::Restore(RestoreReport {
+        worker: 0,
+        done: 1,
+        total: 4,
+        elapsed: Duration::from_secs(3),
+    }));
     let member = MemberReport { worker: 0, stable: true, assigned: Vec::new(), rebalanced: true };
     metrics.report(&Report::Member(member));
     let outputs = BTreeMap::from([("windows", 5)]);
     let (duration, result) = (Duration::from_millis(9), TransactionResult::Committed);
-    metrics.report(&Report::Commit(CommitReport { worker: 0, duration, result, outputs }));
+    metrics.report(&Report::Commit(CommitReport {
+        worker: 0,
+        duration,
+        result,
+        outputs,
+        latencies: vec![(Duration::from_millis(400), 70), (Duration::from_secs(7200), 2)],
+    }));
+    metrics.set_config(["r0", "t0", "s0"]);
     metrics.report(&Report::Trouble(TroubleReport { worker: 0, waits_for: Some("a broker".into()) }));
 }
 
@@ -155,6 +171,10 @@ fn reports_add_up_and_absolute_values_stand() {
         ("hazstream_event_clock_age_seconds{partition=\"0\"}", 6.0),
         ("hazstream_event_clock_held{input=\"items\",partition=\"1\"}", 1.0),
         ("hazstream_restore_progress_ratio{worker=\"0\"}", 0.25),
+        ("hazstream_restore_seconds{worker=\"0\"}", 3.0),
+        ("hazstream_end_to_end_seconds_bucket{le=\"0.25\"}", 0.0),
+        ("hazstream_end_to_end_seconds_bucket{le=\"1\"}", 70.0),
+        ("hazstream_end_to_end_seconds_count", 72.0),
         ("hazstream_commit_seconds_bucket{le=\"0.01\"}", 1.0),
         ("hazstream_transactions_total{result=\"committed\"}", 1.0),
         ("hazstream_worker_waiting{worker=\"0\"}", 1.0),
@@ -245,12 +265,19 @@ fn the_domain_is_summed_by_county() {
     view.report(&Report::Collect(Box::new(collect_report())));
     view.report(&assess_report(0, None));
     window(&view, "330604", 7);
-    for (id, status) in [("a", "firing"), ("b", "firing"), ("c", "resolved")] {
-        let alert =
-            format!(r#"{{"id":"{id}","rule":"r","status":"{status}","level":"red","region":"330604104"}}"#);
+    for (id, status, starts_at) in [("a", "firing", "00.5"), ("b", "firing", "03"), ("c", "resolved", "00")] {
+        let alert = format!(
+            r#"{{"id":"{id}","rule":"r","status":"{status}","level":"red","region":"330604104",
+                "starts_at":"1970-01-01T00:00:{starts_at}Z"}}"#
+        );
         view.apply(&output(Topic::Alerts, id, alert));
     }
     let samples = read(&metrics);
+    let unwatched =
+        |reason| samples[&format!("hazard_unwatched_seconds_total{{region=\"330604\",reason=\"{reason}\"}}")];
+    assert_eq!((unwatched("no_task"), unwatched("silent")), (90.0, 1.5));
+    let oldest = "hazard_alert_oldest_seconds{region=\"330604\",level=\"red\",status=\"firing\"}";
+    assert_eq!(samples[oldest], 9.5, "of the two, the one since 0.5 s; the log's clock stands at 10 s");
     assert_eq!(samples["hazard_open_hazards{region=\"330604\",grade=\"major\"}"], 3.0);
     assert_eq!(samples["hazard_alerts{region=\"330604\",level=\"red\",status=\"firing\"}"], 2.0);
     assert!(!samples.keys().any(|series| series.contains("resolved")));

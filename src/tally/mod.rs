@@ -15,6 +15,10 @@ use crate::taxonomy::{Grade, Level};
 pub use codec::StateError;
 pub use subject::{Cell, Subject};
 
+/// The header of a record of the tallies log that says when the oldest event behind it arrived: milliseconds since the
+/// epoch, in decimal. It is for latency metrics alone: no task reads it.
+pub const OLDEST_ARRIVAL: &str = "oldest-arrival";
+
 /// One record of the tallies log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tally {

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::event::EventTime;
+
 /// The newest counts of one cell in one window: a record of `hazard.windows`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct WindowRecord {
@@ -75,6 +77,14 @@ pub struct AlertRecord {
     #[serde(flatten)]
     #[schema(value_type = Object)]
     pub rest: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AlertRecord {
+    /// When it began, if the record says so.
+    pub fn starts_at(&self) -> Option<EventTime> {
+        let stamp: jiff::Timestamp = self.rest.get("starts_at")?.as_str()?.parse().ok()?;
+        Some(EventTime::from_ms(stamp.as_millisecond()))
+    }
 }
 
 /// A region as the taxonomy has it.

@@ -30,6 +30,7 @@ fn assess(partition: u32, partitions: u32) -> Report {
         cells: 0,
         slices: 0,
         open_hazards: None,
+        unwatched: BTreeMap::new(),
         limited: BTreeMap::new(),
         transitions: BTreeMap::new(),
         next_offset: 0,

@@ -61,13 +61,16 @@ impl Worker {
 
     fn committed(&mut self, duration: Duration, clock: EventTime) {
         let out = std::mem::take(&mut self.out);
+        let arrivals = std::mem::take(&mut self.applied);
+        let age = |arrival| Duration::from_millis(clock.since_ms(arrival).max(0).unsigned_abs()) + duration;
+        let latencies = arrivals.into_iter().map(|(arrival, events)| (age(arrival), events)).collect();
         let mut outputs = BTreeMap::new();
         for output in &out {
             *outputs.entry(output.topic.name()).or_insert(0) += 1;
         }
         (self.listener)(Seen::Committed(&out));
         let result = TransactionResult::Committed;
-        self.tell(Report::Commit(CommitReport { worker: self.index, duration, result, outputs }));
+        self.tell(Report::Commit(CommitReport { worker: self.index, duration, result, outputs, latencies }));
         for (&at, task) in &mut self.tasks {
             let end = self.log.end_seen(at).unwrap_or_else(|| task.next_offset());
             (self.listener)(Seen::Report(task.report(at, self.plan.tallies_partitions, end, clock)));

@@ -11,6 +11,7 @@ mod plan;
 pub mod report;
 mod restore;
 mod task;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,13 +21,14 @@ use crate::assess::AssessTask;
 use crate::collect::CollectTask;
 use crate::event::EventTime;
 use crate::log::{Cause, Change, Failure, Log, Output, Record, Topic, TopicPartition, Verdict};
-use crate::tally::Tally;
+use crate::tally::{OLDEST_ARRIVAL, Tally};
 
 pub use plan::Plan;
 
-use report::{MemberReport, Report, RestoreReport, TroubleReport};
+use report::{CommitReport, MemberReport, Report, RestoreReport, TransactionResult, TroubleReport};
 use restore::{Restore, Then};
 use task::Task;
+use watch::Watch;
 
 /// What a listener is told.
 pub enum Seen<'a> {
@@ -64,6 +66,8 @@ pub struct Worker {
     waiting: Vec<TopicPartition>,
     /// What the running tasks have written since the last commit.
     out: Vec<Output>,
+    /// Of each tally applied since the last commit: when its oldest event arrived, and how many it tells of.
+    applied: Vec<(EventTime, u64)>,
     /// A commit that must be tried again, exactly as it was: its offsets.
     retry: Option<Vec<(TopicPartition, i64)>>,
     /// What must be done before anything else. A new worker has no producer yet.
@@ -86,6 +90,7 @@ impl Worker {
             restore: None,
             waiting: Vec::new(),
             out: Vec::new(),
+            applied: Vec::new(),
             retry: None,
             trouble: Some(Verdict::NewProducer),
             last_commit: EventTime::MIN,
@@ -163,6 +168,7 @@ impl Worker {
     /// Drops every task and restores what is committed.
     fn rebuild(&mut self) {
         self.out.clear();
+        self.applied.clear();
         self.retry = None;
         let again: Vec<TopicPartition> = std::mem::take(&mut self.tasks).into_keys().collect();
         let unanswered = match self.restore.take() {
@@ -182,7 +188,7 @@ impl Worker {
 
     fn begin_restore(&mut self, partitions: Vec<TopicPartition>, then: Then) {
         let tasks = partitions.into_iter().map(|at| (at, self.created(at))).collect();
-        self.restore = Some(Restore::new(tasks, then));
+        self.restore = Some(Restore::new(tasks, then, (self.plan.stopwatch)()));
     }
 
     /// A task that knows nothing.
@@ -197,11 +203,10 @@ impl Worker {
                 Arc::clone(&plan.taxonomy),
                 plan.collect[&input].clone(),
             ))),
-            _ => Task::Assess(Box::new(AssessTask::new(
-                at.partition,
-                Arc::clone(&plan.taxonomy),
-                Arc::clone(&plan.assess),
-            ))),
+            _ => Task::Assess(
+                Box::new(AssessTask::new(at.partition, Arc::clone(&plan.taxonomy), Arc::clone(&plan.assess))),
+                Watch::new(plan.usual_age_ms()),
+            ),
         }
     }
 
@@ -214,7 +219,8 @@ impl Worker {
         let Some(restore) = &mut self.restore else { return Ok(()) };
         let restored = restore.step(&mut self.log, &self.plan)?;
         let (done, total) = restore.progress();
-        let report = RestoreReport { worker: self.index, done, total };
+        let elapsed = (self.plan.stopwatch)().saturating_sub(restore.begun);
+        let report = RestoreReport { worker: self.index, done, total, elapsed };
         if restored {
             let offsets: Vec<_> = restore.tasks.iter().map(|(&at, task)| (at, task.next_offset())).collect();
             match restore.then {
@@ -223,7 +229,7 @@ impl Worker {
             }
             let restore = self.restore.take().expect("it was there a line ago");
             for task in restore.tasks.values() {
-                if let Task::Assess(task) = task {
+                if let Task::Assess(task, _) = task {
                     // They were committed by a former owner: whoever looks here must not wait for them to change.
                     (self.listener)(Seen::Committed(&task.restored_alerts()));
                 }
@@ -238,18 +244,21 @@ impl Worker {
     /// Reads once and applies what came to the tasks that run.
     fn read(&mut self, clock: EventTime, timeout: Duration) -> Result<usize, Failure> {
         const RECORDS_PER_STEP: usize = 2000;
-        let (tasks, out) = (&mut self.tasks, &mut self.out);
+        let (tasks, out, arrivals) = (&mut self.tasks, &mut self.out, &mut self.applied);
         let mut applied = 0;
         let mut damaged = None;
         let changes = self.log.poll(timeout, RECORDS_PER_STEP, &mut |records| {
             let Some(first) = records.first() else { return };
             match tasks.get_mut(&first.at) {
                 Some(Task::Collect(task)) => task.apply(records, clock, out),
-                Some(Task::Assess(task)) => {
+                Some(Task::Assess(task, _)) => {
                     for record in records {
-                        if let Err(failure) = apply_tally(task, record, out) {
-                            damaged = Some(failure);
-                            return;
+                        match apply_tally(task, record, out) {
+                            Ok(applied) => arrivals.extend(applied),
+                            Err(failure) => {
+                                damaged = Some(failure);
+                                return;
+                            }
                         }
                     }
                 }
@@ -321,8 +330,15 @@ impl Worker {
     }
 
     fn fail(&mut self, failure: &Failure) {
-        if matches!(failure.verdict, Verdict::AbortAndRewind | Verdict::NewProducer) {
+        let ended = match failure.verdict {
+            Verdict::AbortAndRewind => Some(TransactionResult::Aborted),
+            Verdict::NewProducer if failure.cause == Cause::Fenced => Some(TransactionResult::Fenced),
+            Verdict::NewProducer => Some(TransactionResult::TimedOut),
+            Verdict::Retry | Verdict::Stop => None,
+        };
+        if let Some(result) = ended {
             self.trouble = Some(failure.verdict);
+            self.tell(Report::Commit(CommitReport::failed(self.index, result)));
         }
         self.failing = true;
         self.tell(Report::Trouble(TroubleReport {
@@ -342,8 +358,12 @@ impl Worker {
     }
 }
 
-/// Applies one record of the tallies log.
-fn apply_tally(task: &mut AssessTask, record: &Record<'_>, out: &mut Vec<Output>) -> Result<(), Failure> {
+/// Applies one record of the tallies log. Returns when the oldest of its events arrived and how many they are, if any.
+fn apply_tally(
+    task: &mut AssessTask,
+    record: &Record<'_>,
+    out: &mut Vec<Output>,
+) -> Result<Option<(EventTime, u64)>, Failure> {
     let tally = Tally::decode(record.value.unwrap_or_default()).map_err(|error| {
         let at = record.at;
         Failure::new(
@@ -353,5 +373,12 @@ fn apply_tally(task: &mut AssessTask, record: &Record<'_>, out: &mut Vec<Output>
         .because(Cause::ForeignState)
     })?;
     task.apply(&tally, record.offset, out);
-    Ok(())
+    let events = (tally.offsets.1 - tally.offsets.0).max(0).unsigned_abs();
+    Ok(oldest_arrival(record).filter(|_| events > 0).map(|arrival| (arrival, events)))
+}
+
+/// When the oldest event of a tally arrived, as the record's header says: for a metric, so it is no part of the tally.
+fn oldest_arrival(record: &Record<'_>) -> Option<EventTime> {
+    let (_, value) = record.headers.iter().find(|(name, _)| *name == OLDEST_ARRIVAL)?;
+    std::str::from_utf8(value).ok()?.parse().ok().map(EventTime::from_ms)
 }

@@ -31,3 +31,12 @@ pub struct Plan {
     /// Time that only runs forward, to measure commits; a simulation's stands still.
     pub stopwatch: fn() -> Duration,
 }
+
+impl Plan {
+    /// How far the event clock is behind in good order: the disorder allowed, and the time until an input counts as idle.
+    pub fn usual_age_ms(&self) -> i64 {
+        let ages =
+            self.collect.values().map(|settings| settings.allowed_disorder_ms + settings.idle_after_ms);
+        ages.max().unwrap_or(0)
+    }
+}

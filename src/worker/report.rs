@@ -11,6 +11,7 @@ use crate::event::{EventTime, Reason};
 use crate::log::{Input, TopicPartition};
 use crate::taxonomy::Grade;
 
+pub use super::watch::Unwatched;
 pub use crate::collect::ledger::{LATE_SECONDS, LateSeen, Ledger};
 
 /// Everything a worker reports, in the order in which it happens.
@@ -49,6 +50,8 @@ pub struct RestoreReport {
     pub done: u64,
     /// Records to read; `done >= total` means restored.
     pub total: u64,
+    /// Since the restore began, by the shell's stopwatch.
+    pub elapsed: Duration,
 }
 
 /// How a transaction ended.
@@ -81,12 +84,28 @@ impl TransactionResult {
 pub struct CommitReport {
     /// The worker.
     pub worker: usize,
-    /// From the call of commit to its answer, by the shell's clock.
+    /// From the call of commit to its answer, by the shell's clock; zero unless it was committed.
     pub duration: Duration,
     /// How it ended.
     pub result: TransactionResult,
     /// Records written, by topic name (`windows`, `state`, …).
     pub outputs: BTreeMap<&'static str, u64>,
+    /// How long after their arrival the effects of events were committed: of each tally that an assess task applied, the
+    /// age of its oldest event, and how many events it tells of.
+    pub latencies: Vec<(Duration, u64)>,
+}
+
+impl CommitReport {
+    /// A transaction that ended otherwise than by its commit.
+    pub fn failed(worker: usize, result: TransactionResult) -> Self {
+        CommitReport {
+            worker,
+            duration: Duration::ZERO,
+            result,
+            outputs: BTreeMap::new(),
+            latencies: Vec::new(),
+        }
+    }
 }
 
 /// One collect task after a commit.
@@ -146,6 +165,8 @@ pub struct AssessReport {
     /// Open hazards by grade and the code of the region that they lie in (not those above it). Cheap to make only now and
     /// then: `None` leaves what was reported before.
     pub open_hazards: Option<BTreeMap<(String, Grade), u64>>,
+    /// How long each of its counties was not watched, since the county's first count.
+    pub unwatched: BTreeMap<String, Unwatched>,
     /// What a limit dropped in this commit, by the limit's name in the settings.
     pub limited: BTreeMap<&'static str, u64>,
     /// Alert transitions of this commit, by status reached.

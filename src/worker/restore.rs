@@ -4,6 +4,7 @@
 //! state, then every committed record up to it by position, then the tail of the input from which duplicates are known.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::Plan;
 use super::task::{Task, state_name, state_partition};
@@ -24,6 +25,8 @@ pub struct Restore {
     pub tasks: BTreeMap<TopicPartition, Task>,
     /// How to go on.
     pub then: Then,
+    /// When it began, by the shell's stopwatch.
+    pub begun: Duration,
     /// The first part of each task's keys in `hazard.state`.
     names: BTreeMap<Vec<u8>, TopicPartition>,
     stage: Stage,
@@ -53,9 +56,9 @@ struct Range {
 
 impl Restore {
     /// A restore of these partitions' tasks, which know nothing yet.
-    pub fn new(tasks: BTreeMap<TopicPartition, Task>, then: Then) -> Self {
+    pub fn new(tasks: BTreeMap<TopicPartition, Task>, then: Then, begun: Duration) -> Self {
         let names = tasks.keys().map(|&at| (state_name(at).into_bytes(), at)).collect();
-        Restore { tasks, then, names, stage: Stage::Ask, done: 0, total: 0 }
+        Restore { tasks, then, begun, names, stage: Stage::Ask, done: 0, total: 0 }
     }
 
     /// Records (offsets) read, and to be read.
@@ -96,7 +99,7 @@ impl Restore {
                 })?;
                 if ranges.is_empty() {
                     for task in self.tasks.values_mut() {
-                        if let Task::Assess(task) = task {
+                        if let Task::Assess(task, _) = task {
                             task.restored();
                         }
                     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::report::{AssessReport, CollectReport, Report};
+use super::watch::Watch;
 use crate::assess::AssessTask;
 use crate::collect::CollectTask;
 use crate::event::EventTime;
@@ -20,8 +21,8 @@ use crate::tally::StateError;
 pub enum Task {
     /// Of one input partition.
     Collect(Box<CollectTask>),
-    /// Of one tallies partition.
-    Assess(Box<AssessTask>),
+    /// Of one tallies partition, and how well it watches its counties.
+    Assess(Box<AssessTask>, Watch),
 }
 
 impl Task {
@@ -30,12 +31,15 @@ impl Task {
     pub fn restore(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), StateError> {
         match self {
             Task::Collect(task) => task.restore(key, value),
-            Task::Assess(task) => {
+            Task::Assess(task, watch) => {
                 let damaged = || StateError::Damaged { what: String::from_utf8_lossy(key).into_owned() };
                 let text = std::str::from_utf8(key).map_err(|_| damaged())?;
                 let mut parts = text.splitn(3, '|').skip(1);
                 let (Some(kind), Some(id)) = (parts.next(), parts.next()) else { return Err(damaged()) };
-                task.restore(kind, id, value)
+                match (kind, value) {
+                    (WATCH, Some(stored)) => watch.restore(stored),
+                    _ => task.restore(kind, id, value),
+                }
             }
         }
     }
@@ -44,7 +48,7 @@ impl Task {
     pub fn reflected(&self) -> Option<i64> {
         match self {
             Task::Collect(task) => task.resume().map(|resume| resume.next),
-            Task::Assess(task) => task.reflected(),
+            Task::Assess(task, _) => task.reflected(),
         }
     }
 
@@ -52,7 +56,7 @@ impl Task {
     pub fn start_at(&mut self, offset: i64) {
         match self {
             Task::Collect(task) => task.start_at(offset),
-            Task::Assess(task) => task.start_at(offset),
+            Task::Assess(task, _) => task.start_at(offset),
         }
     }
 
@@ -60,7 +64,7 @@ impl Task {
     pub fn next_offset(&self) -> i64 {
         match self {
             Task::Collect(task) => task.next_offset(),
-            Task::Assess(task) => task.next_offset(),
+            Task::Assess(task, _) => task.next_offset(),
         }
     }
 
@@ -80,8 +84,10 @@ impl Task {
                 };
                 Report::Collect(Box::new(collect_report(task, (input, at.partition), end_offset, clock)))
             }
-            Task::Assess(task) => {
-                Report::Assess(Box::new(assess_report(task, partitions, end_offset, clock)))
+            Task::Assess(task, watch) => {
+                let unwatched = watch.counties().clone();
+                let report = assess_report(task, partitions, end_offset, clock);
+                Report::Assess(Box::new(AssessReport { unwatched, ..report }))
             }
         }
     }
@@ -90,9 +96,25 @@ impl Task {
     pub fn flush(&mut self, clock: EventTime, out: &mut Vec<Output>) {
         match self {
             Task::Collect(task) => task.flush(clock, out),
-            Task::Assess(task) => task.flush(out),
+            Task::Assess(task, watch) => {
+                let before = out.len();
+                task.flush(out);
+                // A task that has nothing to write has heard of no time either.
+                if out.len() > before {
+                    watch.pass(clock, task.event_clock(), task.counties());
+                    out.extend(watch.take_due().map(|stored| watch_record(task.partition(), stored)));
+                }
+            }
         }
     }
+}
+
+/// The kind of a [`Watch`]'s record in `hazard.state`, which lies beside those of its assess task.
+const WATCH: &str = "watch";
+
+fn watch_record(partition: u32, stored: Vec<u8>) -> Output {
+    let key = format!("{}|{WATCH}|", AssessTask::state_name(partition)).into_bytes();
+    Output { topic: Topic::State, partition: None, key, value: Some(stored), headers: Vec::new() }
 }
 
 /// The first part of a task's keys in `hazard.state`.
@@ -152,6 +174,7 @@ fn assess_report(task: &mut AssessTask, partitions: u32, end_offset: i64, clock:
         cells,
         slices,
         open_hazards: Some(task.open_hazards().clone()),
+        unwatched: BTreeMap::new(),
         limited: BTreeMap::from([("windows.horizon", too_late)]),
         transitions: task.take_transitions(),
         next_offset: task.next_offset(),
