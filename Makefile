@@ -25,9 +25,10 @@ check: ## formatting and lints, warnings denied
 fmt: ## format the code
 	cargo fmt
 
-docs: ## write the generated documents again: configuration, metrics, the code map
+docs: ## write the generated files again: configuration, metrics, the code map, dashboards
 	HAZSTREAM_TEST_WRITE=1 cargo test --quiet --lib drift
 	HAZSTREAM_TEST_WRITE=1 cargo test --quiet --test tidy the_code_map
+	scripts/dashboards
 
 sim: ## many simulations (SEEDS=10000), or one again (SEED=42)
 	HAZSTREAM_SIM_SEEDS=$(SEEDS) HAZSTREAM_SIM_SEED=$(SEED) cargo test --quiet --test simulation -- --nocapture

@@ -13,6 +13,8 @@ mod pipeline;
 mod probe;
 mod reference;
 mod report;
+#[path = "../../tests/support/skip.rs"]
+mod skip;
 
 use std::process::Command;
 

@@ -19,6 +19,7 @@ use crate::config::MetricsRegion;
 use crate::event::{EventTime, Reason};
 use crate::log::{Topic, TopicPartition};
 use crate::view::View;
+use crate::warn::Status;
 use crate::worker::report::{
     AssessReport, CollectReport, CommitReport, MemberReport, Report, TransactionResult,
 };
@@ -62,6 +63,9 @@ pub struct Metrics {
     waiting: IntGaugeVec,
     ready: IntGauge,
 }
+
+/// The limits that drop something.
+const LIMITS: [&str; 4] = ["dedup_ids_max", "held_max", "subjects_max", "windows.horizon"];
 
 /// Which input partition holds which tallies partition's event clock.
 type Holders = std::collections::BTreeMap<u32, (crate::log::Input, u32)>;
@@ -116,6 +120,12 @@ impl Metrics {
     fn start_at_zero(&self) {
         for reason in Reason::ALL {
             self.rejects.with_label_values(&[reason.code()]);
+        }
+        for status in Status::ALL {
+            self.transitions.with_label_values(&[status.code()]);
+        }
+        for limit in LIMITS {
+            self.limit_dropped.with_label_values(&[limit]);
         }
         for result in TransactionResult::ALL {
             self.transactions.with_label_values(&[result.code()]);

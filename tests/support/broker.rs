@@ -51,7 +51,7 @@ pub fn own(name: &str) -> Option<Broker> {
 
 /// Whether the tests that need Kafka are to be left out. `make test` says so in its last line.
 pub fn left_out() -> bool {
-    std::env::var("HAZSTREAM_TEST_SKIP").is_ok_and(|what| what.starts_with("kafka:"))
+    super::skip::left_out("kafka")
 }
 
 impl Broker {

@@ -1,3 +1,4 @@
-//! What integration tests share: a real Kafka, and the real binary.
+//! What integration tests share: a real Kafka, the real binary, and what is left out on purpose.
 
 pub mod broker;
+pub mod skip;
