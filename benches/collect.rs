@@ -9,7 +9,7 @@ use std::sync::Arc;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use hazstream::collect::{CollectTask, Settings};
 use hazstream::event::EventTime;
-use hazstream::log::{Input, Record, Topic, TopicPartition};
+use hazstream::log::{Headers, Input, Record, Topic, TopicPartition};
 use hazstream::taxonomy::{RegionLevel, Taxonomy};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -76,7 +76,7 @@ fn collect(criterion: &mut Criterion) {
             arrival: message.arrival,
             key: None,
             value: Some(&message.value),
-            headers: &[],
+            headers: Headers::NONE,
         })
         .collect();
     let task = || CollectTask::new(Input::Sensors, 0, 1, 8, Arc::clone(&taxonomy), Settings::default());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use hazstream::event::{DecodeSettings, Decoder, EventTime};
-use hazstream::log::{Input, Record, Topic, TopicPartition};
+use hazstream::log::{Headers, Input, Record, Topic, TopicPartition};
 use hazstream::taxonomy::Taxonomy;
 
 const READINGS: usize = 10_000;
@@ -45,7 +45,7 @@ fn decode_all(decoder: &mut Decoder, messages: &[Vec<u8>]) {
             arrival: EventTime::from_ms(0),
             key: None,
             value: Some(message),
-            headers: &[],
+            headers: Headers::NONE,
         };
         black_box(decoder.decode(&record).expect("the bench's readings are valid"));
     }

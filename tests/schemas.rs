@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use hazstream::event::{DecodeSettings, Decoder, EventTime, Reason};
-use hazstream::log::{Input, Record, Topic, TopicPartition};
+use hazstream::log::{Headers, Input, Record, Topic, TopicPartition};
 use hazstream::taxonomy::{Kinds, Taxonomy};
 use jsonschema::{Registry, Validator};
 use serde_json::Value;
@@ -102,7 +102,7 @@ fn decoded(input: Input, event: &Value) -> String {
     let value = event.to_string().into_bytes();
     let at = TopicPartition { topic: Topic::Input(input), partition: 0 };
     let arrival = EventTime::from_ms(0);
-    let record = Record { at, offset: 0, arrival, key: None, value: Some(&value), headers: &[] };
+    let record = Record { at, offset: 0, arrival, key: None, value: Some(&value), headers: Headers::NONE };
     let outcome = Decoder::new(taxonomy, DecodeSettings::default(), input).decode(&record);
     outcome.map_or_else(|reject| reject.reason.code().to_owned(), |_| "accepted".to_owned())
 }

@@ -1,6 +1,6 @@
 //! Every cell of one assess task, and how time moves over them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::cell::{Cell, Emitted, Track, Watch, size_slices};
 use super::rule::{Condition, Rule};
@@ -21,8 +21,8 @@ pub struct Cells {
     pub as_of: Vec<i64>,
     /// By window: the newest window end that the event clock has passed; what falls back is decided up to here.
     pub judged: Vec<i64>,
-    /// Slices to be written at the next commit.
-    pub dirty: BTreeSet<DirtySlice>,
+    /// Slices to be written at the next commit, some of them more than once.
+    pub dirty: Vec<DirtySlice>,
     /// (cell, window) whose count or coverage changed since the last emission round.
     pub changed: Vec<(u32, u16)>,
     /// Counts that came later than a window's horizon since they were last asked for.
@@ -55,7 +55,7 @@ impl Cells {
             as_of: vec![i64::MIN; windows.windows.len()],
             judged: vec![i64::MIN; windows.windows.len()],
             open: vec![i64::MIN; windows.grids.len()],
-            dirty: BTreeSet::new(),
+            dirty: Vec::new(),
             changed: Vec::new(),
             too_late: 0,
             index: BTreeMap::new(),
@@ -152,7 +152,7 @@ impl Cells {
             }
             track.series[g].add(index, count);
             if grid.source.is_none() || index < self.open[g] {
-                self.dirty.insert((cell, g as u16, index));
+                self.dirty.push((cell, g as u16, index));
             }
         }
         for (w, &g) in self.windows.grid_of.iter().enumerate() {
@@ -240,7 +240,7 @@ impl Cells {
             for (cell, tracks) in self.cells.iter_mut().map(|cell| &mut cell.tracks).enumerate() {
                 for track in tracks.iter_mut().flatten() {
                     track.series[g].prune(oldest, |index| {
-                        self.dirty.insert((cell as u32, g as u16, index));
+                        self.dirty.push((cell as u32, g as u16, index));
                     });
                 }
             }

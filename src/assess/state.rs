@@ -3,6 +3,8 @@
 //! Keys: `assess-<partition>|<kind>|<id>`. A slice's record holds one slice of one cell on one grid, never a whole cell.
 //! Every value begins with a format version.
 
+use std::fmt::{Display, Write as _};
+
 use serde::{Deserialize, Serialize};
 
 use super::clock::EventClock;
@@ -15,6 +17,9 @@ use crate::warn::{Status, alert_id};
 
 /// The version of every value here.
 const VERSION: u8 = 1;
+/// Room for most keys and values, so that they need not grow.
+const KEY_BYTES: usize = 96;
+const VALUE_BYTES: usize = 64;
 
 /// What has a record of its own beside slices and alerts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,17 +50,23 @@ impl AssessTask {
 
     /// Writes what changed since the last call.
     pub fn flush(&mut self, out: &mut Vec<Output>) {
-        for (cell, grid, index) in std::mem::take(&mut self.cells.dirty) {
+        let mut slices = std::mem::take(&mut self.cells.dirty);
+        slices.sort_unstable();
+        slices.dedup();
+        out.reserve(slices.len());
+        for &(cell, grid, index) in &slices {
             let key = self.cells.key(cell);
             let width = &self.cells.windows.grids[usize::from(grid)];
-            let id = format!("{}-{}|{}|{}|{index}", width.slide_ms, width.horizon_ms, key.region, key.sector);
+            let id = format_args!("{}-{}|{}|{}|{index}", width.slide_ms, width.horizon_ms, key.region, key.sector);
             let counts: Vec<(&str, u32)> = self.cells.slice(cell, grid, index);
             let value = (!counts.is_empty()).then(|| encode(&counts));
-            self.write("slice", &id, value, out);
+            self.write("slice", id, value, out);
         }
+        slices.clear();
+        self.cells.dirty = slices;
         for (id, stored) in self.book.take_changed() {
             let value = [&[VERSION], stored.as_slice()].concat();
-            self.write("alert", &id, Some(value), out);
+            self.write("alert", id, Some(value), out);
         }
         for key in std::mem::take(&mut self.changed) {
             match key {
@@ -63,7 +74,7 @@ impl AssessTask {
                     let coverage = self.cells.coverage(&cell);
                     let parts: Parts = coverage.filter(|(_, part)| part.1 > 0).collect();
                     let value = (!parts.is_empty()).then(|| encode(&parts));
-                    self.write("coverage", &format!("{}|{}", cell.region, cell.sector), value, out);
+                    self.write("coverage", format_args!("{}|{}", cell.region, cell.sector), value, out);
                 }
                 Key::Gateway(id) => {
                     let parts: Parts = self.gateways[&id].iter().map(|(&from, &part)| (from, part)).collect();
@@ -213,12 +224,16 @@ impl AssessTask {
         }
     }
 
-    fn write(&self, kind: &str, id: &str, value: Option<Vec<u8>>, out: &mut Vec<Output>) {
-        let key = format!("{}|{kind}|{id}", Self::state_name(self.partition)).into_bytes();
+    fn write(&self, kind: &str, id: impl Display, value: Option<Vec<u8>>, out: &mut Vec<Output>) {
+        let mut key = String::with_capacity(KEY_BYTES);
+        write!(key, "assess-{}|{kind}|{id}", self.partition).expect("a string takes everything");
+        let key = key.into_bytes();
         out.push(Output { topic: Topic::State, partition: None, key, value, headers: Vec::new() });
     }
 }
 
 fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
-    postcard::to_extend(value, vec![VERSION]).expect("state records hold nothing that postcard lacks")
+    let mut stored = Vec::with_capacity(VALUE_BYTES);
+    stored.push(VERSION);
+    postcard::to_extend(value, stored).expect("state records hold nothing that postcard lacks")
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::event::{DecodeSettings, Decoder, Reason};
-use crate::log::{Record, Topic, TopicPartition};
+use crate::log::{Headers, Record, Topic, TopicPartition};
 use crate::taxonomy::Grade;
 
 struct Sent {
@@ -150,7 +150,7 @@ fn every_message_decodes_and_every_fault_is_rejected_for_its_own_reason() {
     for message in &sent {
         let at = TopicPartition { topic: Topic::Input(message.input), partition: 0 };
         let (key, value) = (Some(message.key.as_bytes()), Some(message.value.as_slice()));
-        let record = Record { at, offset: 0, arrival: message.emission, key, value, headers: &[] };
+        let record = Record { at, offset: 0, arrival: message.emission, key, value, headers: Headers::NONE };
         let decoded =
             decoders[message.input as usize].decode(&record).map(|_| ()).map_err(|reject| reject.reason);
         // A clock that runs ahead is valid JSON: collect tells it by the time of arrival.

@@ -58,6 +58,11 @@ impl SeenIds {
         xxh3_64(id.as_bytes())
     }
 
+    /// Brings the line of an id near, for a look at it soon to come.
+    pub fn touch(&self, hash: u64) -> u64 {
+        self.lines[line_of(hash, self.lines.len())].hashes[0]
+    }
+
     /// Whether this id was heard at most `horizon_ms` before `now`; if not, it is remembered from `now` on. `now` never
     /// moves back. Being heard again does not make it younger.
     pub fn heard(&mut self, hash: u64, now: EventTime) -> bool {

@@ -8,7 +8,7 @@ use super::item_tell::{kind_code, present};
 use super::timer::Wake;
 use super::world::{Fate, World};
 use crate::event::{EventTime, Reason, Reject};
-use crate::log::{Record, TopicPartition};
+use crate::log::{Headers, Record, TopicPartition};
 use crate::tally::What;
 
 /// Stages of one item that may wait at once.
@@ -41,7 +41,7 @@ impl Held {
     /// Keeps a record.
     pub fn new(item: u32, step: Step, quiet: bool, record: &Record<'_>) -> Self {
         let headers =
-            record.headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect();
+            record.headers.all().iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect();
         let record = KeptRecord {
             offset: record.offset,
             arrival: record.arrival,
@@ -68,7 +68,7 @@ impl Held {
             arrival: kept.arrival,
             key: kept.key.as_deref(),
             value: Some(&kept.value),
-            headers: &headers,
+            headers: Headers::Known(&headers),
         })
     }
 }

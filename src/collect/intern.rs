@@ -13,12 +13,18 @@ pub struct Names {
     table: HashTable<u32>,
     names: Vec<Box<str>>,
     free: Vec<u32>,
+    removed: u64,
 }
 
 impl Names {
     /// How many names there are.
     pub fn count(&self) -> usize {
         self.table.len()
+    }
+
+    /// How many names were removed so far: while this stays, an index stands for the same name.
+    pub fn removed(&self) -> u64 {
+        self.removed
     }
 
     /// The index of a name.
@@ -56,6 +62,7 @@ impl Names {
         if let Ok(entry) = self.table.find_entry(hash, |known| *known == index) {
             entry.remove();
             self.free.push(index);
+            self.removed += 1;
         }
     }
 

@@ -8,6 +8,7 @@
 //! Everything depends on the records, their arrival stamps and the calls of [`CollectTask::tick`] alone: where batches and
 //! flushes fall changes nothing. Nothing is lost: consumed = counted + duplicate + rejected + held after every call.
 
+mod ahead;
 mod cell;
 mod clock;
 mod count;
@@ -42,6 +43,7 @@ use crate::log::{Input, Output, Record, Topic, TopicPartition};
 use crate::tally::{Subject, What};
 use crate::taxonomy::{Fact, FactSource, Regions, Sectors, Taxonomy};
 
+use ahead::Ahead;
 use clock::Lateness;
 use dedup::SeenIds;
 use item::Items;
@@ -149,8 +151,13 @@ impl CollectTask {
         self.world.clock.busy(clock);
         // Arrivals follow the offsets, or nearly so where producers set the stamps.
         self.oldest = self.oldest.or(records.first().map(|record| record.arrival));
-        for record in records {
-            self.read(record);
+        let mut batch = Vec::with_capacity(ahead::BATCH);
+        for records in records.chunks(ahead::BATCH) {
+            self.look_ahead(records, &mut batch);
+            let names = self.sensors.generation();
+            for (record, ahead) in records.iter().zip(batch.drain(..)) {
+                self.read(record, ahead, names);
+            }
         }
         out.append(&mut self.world.dead_letters);
     }
@@ -218,27 +225,29 @@ impl CollectTask {
         };
     }
 
-    fn read(&mut self, record: &Record<'_>) {
+    /// Lets a record take effect; `names` is the generation of sensors' names as of which it was looked up ahead.
+    fn read(&mut self, record: &Record<'_>, ahead: Ahead<'_>, names: u64) {
         self.next = record.offset + 1;
         self.world.ledger.consumed += 1;
         self.world.clock.hear(record.arrival);
         let now = self.world.clock.arrival();
         self.tail.read(record.offset, now);
-        let event = match admit(&mut self.decoder, record, &mut self.world) {
+        let Ahead { event, hash, sensor } = ahead;
+        let event = match event {
             Ok(event) => event,
             Err(reject) => {
                 self.world.reject(record, &reject);
                 return;
             }
         };
-        let (id, time) = id_and_time(&event);
-        let hash = SeenIds::hash(id);
+        let (_, time) = id_and_time(&event);
         if self.seen.heard(hash, now) {
             self.world.ledger.duplicate += 1;
             self.tail.skip(record.offset);
             return;
         }
-        match self.take(&event, time, record) {
+        let sensor = sensor.filter(|_| names == self.sensors.generation());
+        match self.take(&event, sensor, time, record) {
             Fate::Counted => self.world.ledger.counted += 1,
             Fate::Held => self.world.ledger.held += 1,
             Fate::Rejected(reject) => {
@@ -253,7 +262,13 @@ impl CollectTask {
     }
 
     /// Lets a valid event, heard for the first time, take effect.
-    fn take(&mut self, event: &Event<'_>, time: EventTime, record: &Record<'_>) -> Fate {
+    fn take(
+        &mut self,
+        event: &Event<'_>,
+        sensor: Option<u32>,
+        time: EventTime,
+        record: &Record<'_>,
+    ) -> Fate {
         match self.world.clock.judge(time) {
             Lateness::OnTime => {}
             Lateness::Late { by_ms } => self.world.numbers.late.add(by_ms),
@@ -265,7 +280,7 @@ impl CollectTask {
             }
         }
         match event {
-            Event::Reading(reading) => self.sensors.hear(reading, record.offset, &mut self.world),
+            Event::Reading(reading) => self.sensors.hear(reading, sensor, record.offset, &mut self.world),
             Event::Inspection(inspection) => {
                 let fate = self.items.inspect(inspection, record.offset, &mut self.world);
                 if fate == Fate::Counted {

@@ -88,15 +88,36 @@ impl Sensors {
         self.silent
     }
 
-    /// An accepted reading at an offset.
-    pub fn hear(&mut self, reading: &Reading<'_>, offset: i64, world: &mut World) -> Fate {
+    /// The index of a sensor, valid for this generation of names.
+    pub fn find(&self, id: &str) -> Option<u32> {
+        self.names.find(id)
+    }
+
+    /// Moves on when an index may stand for another sensor than before.
+    pub fn generation(&self) -> u64 {
+        self.names.removed()
+    }
+
+    /// Brings a sensor near, for a reading soon to come.
+    pub fn touch(&self, index: u32) -> u64 {
+        self.table[index as usize].last.ms as u64
+    }
+
+    /// An accepted reading at an offset, of the sensor with this index if that is known already.
+    pub fn hear(
+        &mut self,
+        reading: &Reading<'_>,
+        known: Option<u32>,
+        offset: i64,
+        world: &mut World,
+    ) -> Fate {
         let place = world.cells.at(reading.head.region, reading.head.sector);
         // A bad value is counted, but its sensor is not heard.
         let Some(value) = reading.value.filter(|_| reading.quality != Quality::Bad) else {
             count(reading, place, world);
             return Fate::Counted;
         };
-        let index = match self.names.find(&reading.sensor_id) {
+        let index = match known.or_else(|| self.names.find(&reading.sensor_id)) {
             Some(index) => index,
             None if self.count() >= world.settings.subjects_max => {
                 world.numbers.limit("subjects_max", 1);

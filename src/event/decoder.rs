@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use super::envelope::Envelope;
+use super::envelope::{Envelope, open_structured};
 use super::json::{Fields, check_depth};
 use super::rfc3339::TimeReader;
 use super::shape::Shaper;
@@ -53,22 +53,28 @@ impl Decoder {
     }
 
     /// The event in a record, its texts borrowed from the record's value where they hold no escape.
+    ///
+    /// The value comes first: one that is an event as it stands is taken, whatever its headers say; they are asked how it is
+    /// wrapped only where it is not. So the headers of readings, which cost more than their decoding, stay untouched.
     pub fn decode<'a>(&mut self, record: &Record<'a>) -> Result<Event<'a>, Reject> {
         let text = self.text(record.value)?;
-        let envelope = Envelope::of(record.headers)?;
-        let Some(templates) = &mut self.templates else { return self.decode_slowly(text, envelope) };
-        if envelope == Envelope::Bare
+        if let Some(templates) = &mut self.templates
             && let Some(reading) = templates.read(text, &self.taxonomy, &mut self.times)
         {
             return Ok(Event::Reading(reading));
         }
-        let event = self.decode_slowly(text, envelope)?;
-        if envelope == Envelope::Bare
-            && let Some(templates) = &mut self.templates
-        {
-            templates.learn(text);
+        match self.decode_slowly(text) {
+            Ok(event) => {
+                if let Some(templates) = &mut self.templates {
+                    templates.learn(text);
+                }
+                Ok(event)
+            }
+            Err(reject) => match Envelope::of(&record.headers.all())? {
+                Envelope::Bare => Err(reject),
+                Envelope::Structured => self.decode_slowly(open_structured(text)?),
+            },
         }
-        Ok(event)
     }
 
     /// How many readings the learnt layouts took.
@@ -95,9 +101,9 @@ impl Decoder {
     }
 
     /// The serde_json twin: every valid message, in whatever layout.
-    fn decode_slowly<'a>(&mut self, text: &'a str, envelope: Envelope) -> Result<Event<'a>, Reject> {
+    fn decode_slowly<'a>(&mut self, text: &'a str) -> Result<Event<'a>, Reject> {
         check_depth(text)?;
-        let fields = Fields::read(envelope.open(text)?)?;
+        let fields = Fields::read(text)?;
         let mut shaper =
             Shaper { taxonomy: &self.taxonomy, zone: &self.settings.zone, times: &mut self.times };
         shaper.event(self.input, fields)

@@ -1,7 +1,7 @@
 //! The three envelopes, told apart as the CloudEvents Kafka binding says, and what is inside.
 //!
-//! Envelopes carry; they do not decide. Type, id and time are the payload's own fields, whatever `ce_type`, `ce_id` or
-//! `ce_time` say: a re-sent or re-wrapped event stays the same event.
+//! Envelopes carry; they do not decide. A value that is an event as it stands needs none; type, id and time are the
+//! payload's own fields, whatever `ce_type`, `ce_id` or `ce_time` say: a re-sent or re-wrapped event stays the same event.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -55,14 +55,6 @@ impl Envelope {
         }
         Ok(Envelope::Bare)
     }
-
-    /// The event's own text.
-    pub(super) fn open(self, text: &str) -> Result<&str, Reject> {
-        match self {
-            Envelope::Bare => Ok(text),
-            Envelope::Structured => open_structured(text),
-        }
-    }
 }
 
 /// What hazstream reads of a structured CloudEvent; other attributes are ignored.
@@ -74,7 +66,8 @@ struct CloudEvent<'a> {
     data: Option<&'a RawValue>,
 }
 
-fn open_structured(text: &str) -> Result<&str, Reject> {
+/// The event's own text in a structured CloudEvent's.
+pub(super) fn open_structured(text: &str) -> Result<&str, Reject> {
     let event: CloudEvent<'_> = serde_json::from_str(text).map_err(|error| {
         let message = error.to_string();
         let reason = match error.classify() {

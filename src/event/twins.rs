@@ -4,7 +4,7 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
 use super::*;
-use crate::log::{Input, Record, Topic, TopicPartition};
+use crate::log::{Headers, Input, Record, Topic, TopicPartition};
 
 /// Layouts that producers might write: the contract's example, fewer fields, more fields, another order, spaces, Chinese.
 const LAYOUTS: [&str; 6] = [
@@ -74,7 +74,7 @@ const PIECES: [&[u8]; 52] = [
 
 fn record(value: &[u8]) -> Record<'_> {
     let at = TopicPartition { topic: Topic::Input(Input::Sensors), partition: 0 };
-    Record { at, offset: 0, arrival: EventTime::from_ms(0), key: None, value: Some(value), headers: &[] }
+    Record { at, offset: 0, arrival: EventTime::from_ms(0), key: None, value: Some(value), headers: Headers::NONE }
 }
 
 fn decoder() -> Decoder {

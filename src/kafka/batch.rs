@@ -24,6 +24,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::RDKafkaErrorCode;
 
 use crate::event::EventTime;
+use crate::log::{Ask, Header};
 
 /// Rings when something has come in, so that a poll without work can wait for all queues at once.
 #[derive(Default)]
@@ -245,13 +246,21 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// Adds the headers, if there are any. A header whose name is not UTF-8 is left out.
-    pub(super) fn headers(&self, into: &mut Vec<(&'a str, &'a [u8])>) {
+    /// Who tells its headers.
+    pub(super) fn source(&self) -> &'a dyn Ask {
+        self.message
+    }
+}
+
+impl Ask for native::rd_kafka_message_t {
+    fn headers(&self) -> Vec<Header<'_>> {
+        let mut found = Vec::new();
         let mut headers = ptr::null_mut();
-        // SAFETY: the message is valid; librdkafka parses its headers on the first call and keeps them with the message.
-        let found = unsafe { native::rd_kafka_message_headers(self.message, &mut headers) };
-        if RDKafkaErrorCode::from(found) != RDKafkaErrorCode::NoError {
-            return;
+        // SAFETY: the message is valid as long as its batch; librdkafka parses its headers on the first call and keeps them
+        // with the message.
+        let error = unsafe { native::rd_kafka_message_headers(self, &mut headers) };
+        if RDKafkaErrorCode::from(error) != RDKafkaErrorCode::NoError {
+            return found;
         }
         for index in 0.. {
             let (mut name, mut value, mut length) = (ptr::null::<c_char>(), ptr::null::<c_void>(), 0);
@@ -259,14 +268,15 @@ impl<'a> Message<'a> {
             let (name, value) = unsafe {
                 let got = native::rd_kafka_header_get_all(headers, index, &mut name, &mut value, &mut length);
                 if RDKafkaErrorCode::from(got) != RDKafkaErrorCode::NoError {
-                    return;
+                    break;
                 }
                 (CStr::from_ptr(name), bytes(value.cast_mut(), length))
             };
             if let Ok(name) = name.to_str() {
-                into.push((name, value.unwrap_or(b"")));
+                found.push((name, value.unwrap_or(b"")));
             }
         }
+        found
     }
 }
 

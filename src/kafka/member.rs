@@ -15,7 +15,7 @@ use crate::log::{Change, Each, Failure, Topic, TopicPartition, Verdict};
 use super::batch::{Batch, Bell, Queue};
 use super::client::{self, Kind, Names, number};
 use super::group::Group;
-use super::run::{Piece, Runs};
+use super::run::{self, Piece};
 use super::verdict::{self, Step};
 
 /// How long one question to the brokers may take before the worker is told to ask again.
@@ -47,7 +47,6 @@ pub(super) struct Member {
     /// Released, but librdkafka has not been told yet.
     pub(super) released: Vec<TopicPartition>,
     batch: Batch,
-    runs: Runs,
     pub(super) changes: Vec<Change>,
     pub(super) trouble: Option<Failure>,
 }
@@ -100,7 +99,6 @@ impl Member {
             revoking: None,
             released: Vec::new(),
             batch: Batch::default(),
-            runs: Runs::default(),
             changes: Vec::new(),
             trouble: None,
         })
@@ -148,8 +146,8 @@ impl Member {
     }
 
     fn deliver(&mut self, now: EventTime, each: Each<'_>) {
-        let Member { batch, runs, names, next, changes, trouble, .. } = self;
-        runs.deliver(batch, names, now, &mut |piece| match piece {
+        let Member { batch, names, next, changes, trouble, .. } = self;
+        run::deliver(batch, names, now, &mut |piece| match piece {
             Piece::Run(run) => {
                 let at = run[0].at;
                 let Some(next) = next.get_mut(&at) else { return };

@@ -14,7 +14,7 @@ use crate::log::{Each, Failure, Topic, TopicPartition};
 use super::batch::{Batch, Bell, Queue};
 use super::client::{self, Kind, Names, number};
 use super::context::Plain;
-use super::run::{Piece, Runs};
+use super::run::{self, Piece};
 use super::verdict::{self, Step};
 
 /// How long one question to the brokers may take.
@@ -34,7 +34,6 @@ pub(super) struct Reader {
     /// What is being read, and the position reached there.
     reading: Option<(TopicPartition, i64)>,
     batch: Batch,
-    runs: Runs,
 }
 
 impl Reader {
@@ -56,7 +55,7 @@ impl Reader {
             config.create_with_context(Plain).map_err(|error| verdict::failure(Step::Open, "", &error))?;
         let consumer = Arc::new(consumer);
         let queue = Queue::new(Arc::clone(&consumer), Arc::new(Bell::default()));
-        Ok(Reader { queue, consumer, names, reading: None, batch: Batch::default(), runs: Runs::default() })
+        Ok(Reader { queue, consumer, names, reading: None, batch: Batch::default() })
     }
 
     /// See [`crate::log::Log::read`].
@@ -102,8 +101,8 @@ impl Reader {
     ) -> Result<i64, Failure> {
         let mut reached = from;
         let mut trouble = None;
-        let Reader { batch, runs, names, .. } = self;
-        runs.deliver(batch, names, now, &mut |piece| match piece {
+        let Reader { batch, names, .. } = self;
+        run::deliver(batch, names, now, &mut |piece| match piece {
             Piece::Run(run) => {
                 let last = run[run.len() - 1].offset;
                 let wanted = &run[..run.partition_point(|record| record.offset < to)];

@@ -3,13 +3,10 @@
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use crate::event::EventTime;
-use crate::log::{Record, TopicPartition};
+use crate::log::{Headers, Record, TopicPartition};
 
 use super::batch::{Batch, Message, Stamp};
 use super::client::Names;
-
-/// A name and its value.
-type Header<'a> = (&'a str, &'a [u8]);
 
 /// What a batch is made of.
 pub(super) enum Piece<'a> {
@@ -19,55 +16,28 @@ pub(super) enum Piece<'a> {
     Event { at: Option<TopicPartition>, offset: i64, code: Code },
 }
 
-/// Memory that is used again for every batch.
-#[derive(Default)]
-pub(super) struct Runs {
-    records: Vec<Record<'static>>,
-    headers: Vec<Header<'static>>,
-}
+/// Records handed over at once, at most: they and what they point at should lie in the processor's cache together.
+const RUN_RECORDS_MAX: usize = 256;
 
-impl Runs {
-    /// Hands the batch's pieces to `on`, in order.
-    pub(super) fn deliver(
-        &mut self,
-        batch: &Batch,
-        names: &Names,
-        now: EventTime,
-        on: &mut dyn FnMut(Piece<'_>),
-    ) {
-        let mut messages = batch.messages().peekable();
-        while let Some(first) = messages.next() {
-            let at = locate(&first, names);
-            if let Some(code) = first.error() {
-                on(Piece::Event { at, offset: first.offset(), code });
-                continue;
-            }
-            let Some(at) = at else { continue };
-            let mut records = again(std::mem::take(&mut self.records));
-            let mut headers = again_headers(std::mem::take(&mut self.headers));
-            let mut spans: Vec<(usize, usize)> = Vec::new();
-            let mut message = first;
-            loop {
-                let start = headers.len();
-                message.headers(&mut headers);
-                if headers.len() > start {
-                    spans.push((records.len(), start));
-                }
-                records.push(record(&message, at, now));
-                match messages.next_if(|next| next.is_beside(&first) && next.error().is_none()) {
-                    Some(next) => message = next,
-                    None => break,
-                }
-            }
-            let mut end = headers.len();
-            for &(index, start) in spans.iter().rev() {
-                records[index].headers = &headers[start..end];
-                end = start;
-            }
-            on(Piece::Run(&records));
-            self.records = again(records);
-            self.headers = again_headers(headers);
+/// Hands the batch's pieces to `on`, in order.
+pub(super) fn deliver(batch: &Batch, names: &Names, now: EventTime, on: &mut dyn FnMut(Piece<'_>)) {
+    let mut records = Vec::with_capacity(batch.len().min(RUN_RECORDS_MAX));
+    let mut messages = batch.messages().peekable();
+    while let Some(first) = messages.next() {
+        let at = locate(&first, names);
+        if let Some(code) = first.error() {
+            on(Piece::Event { at, offset: first.offset(), code });
+            continue;
         }
+        let Some(at) = at else { continue };
+        records.clear();
+        records.push(record(&first, at, now));
+        while records.len() < RUN_RECORDS_MAX
+            && let Some(next) = messages.next_if(|next| next.is_beside(&first) && next.error().is_none())
+        {
+            records.push(record(&next, at, now));
+        }
+        on(Piece::Run(&records));
     }
 }
 
@@ -83,16 +53,6 @@ fn record<'a>(message: &Message<'a>, at: TopicPartition, now: EventTime) -> Reco
         Stamp::Producer(stamp) => stamp.min(now),
         Stamp::None => now,
     };
-    Record { at, offset: message.offset(), arrival, key: message.key(), value: message.value(), headers: &[] }
-}
-
-/// The same memory for records that live elsewhere: an emptied vector is collected in place.
-fn again<'b>(mut records: Vec<Record<'_>>) -> Vec<Record<'b>> {
-    records.clear();
-    records.into_iter().map(|_| unreachable!("it was cleared")).collect()
-}
-
-fn again_headers<'b>(mut headers: Vec<Header<'_>>) -> Vec<Header<'b>> {
-    headers.clear();
-    headers.into_iter().map(|_| unreachable!("it was cleared")).collect()
+    let headers = Headers::Asked(message.source());
+    Record { at, offset: message.offset(), arrival, key: message.key(), value: message.value(), headers }
 }

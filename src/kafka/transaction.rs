@@ -205,6 +205,8 @@ fn config(settings: &KafkaSettings, id: &str) -> Result<ClientConfig, Failure> {
         ("compression.codec", "lz4"),
         ("message.max.bytes", &message_bytes_max),
         ("linger.ms", "1"),
+        // Only refusals matter here; a report of each success would cost as much as sending it.
+        ("delivery.report.only.error", "true"),
     ];
     client::config(settings, Kind::Producer, &role)
 }

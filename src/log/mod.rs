@@ -10,6 +10,7 @@
 //!   [`Log::abort`] that is called next.
 
 pub mod memory;
+mod headers;
 mod partitioner;
 mod topic;
 
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use crate::event::EventTime;
 
+pub use headers::{Ask, Header, Headers};
 pub use partitioner::partition_of;
 pub use topic::{Input, Topic, TopicPartition};
 
@@ -34,8 +36,8 @@ pub struct Record<'a> {
     pub key: Option<&'a [u8]>,
     /// The value; `None` is a tombstone.
     pub value: Option<&'a [u8]>,
-    /// The headers.
-    pub headers: &'a [(&'a str, &'a [u8])],
+    /// The headers, for whoever asks.
+    pub headers: Headers<'a>,
 }
 
 /// A record to be written.
@@ -237,10 +239,10 @@ impl Log {
     }
 
     /// Writes within the transaction. Success means queued: what the broker thinks of it is told by [`Log::commit`].
-    pub fn produce(&mut self, output: Output) -> Result<(), Failure> {
+    pub fn produce(&mut self, output: &Output) -> Result<(), Failure> {
         match self {
-            Log::Kafka(log) => log.produce(&output),
-            Log::Memory(log) => log.produce(output),
+            Log::Kafka(log) => log.produce(output),
+            Log::Memory(log) => log.produce(output.clone()),
         }
     }
 

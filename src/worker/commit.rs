@@ -30,9 +30,10 @@ impl Worker {
                     return Ok(false);
                 }
                 self.log.begin()?;
-                for output in &self.out {
+                for output in &mut self.out {
+                    place(output, &self.plan);
                     // Half a transaction cannot be tried again: what is in it would be there twice.
-                    self.log.produce(placed(output, &self.plan)).map_err(|failure| {
+                    self.log.produce(output).map_err(|failure| {
                         match failure.verdict {
                             Verdict::Retry => Failure { verdict: Verdict::AbortAndRewind, ..failure },
                             Verdict::AbortAndRewind | Verdict::NewProducer | Verdict::Stop => failure,
@@ -78,13 +79,11 @@ impl Worker {
     }
 }
 
-/// An output with the partition that only a worker knows: a task's state lives where its name says.
-fn placed(output: &Output, plan: &Plan) -> Output {
-    let mut output = output.clone();
+/// Gives an output the partition that only a worker knows: a task's state lives where its name says.
+fn place(output: &mut Output, plan: &Plan) {
     if output.topic == Topic::State {
         let name = output.key.split(|&byte| byte == b'|').next().unwrap_or_default();
         let name = std::str::from_utf8(name).expect("tasks name their state in ASCII");
         output.partition = Some(state_partition(name, plan.state_partitions));
     }
-    output
 }

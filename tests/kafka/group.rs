@@ -15,7 +15,7 @@ fn rebalance_waits_for_the_transaction() {
     let mut first = Member::new(&settings, 0);
     first.poll_until("every reading was read", |member| member.count() == 40);
     first.log.begin().unwrap();
-    first.log.produce(output(ALERTS, 0, "before the rebalance")).unwrap();
+    first.log.produce(&output(ALERTS, 0, "before the rebalance")).unwrap();
 
     let mut second = Member::new(&settings, 1);
     poll_both(&mut first, &mut second, "partitions are wanted back", |first, _| !first.revoking.is_empty());
@@ -121,7 +121,7 @@ fn a_member_that_was_thought_dead_commits_nothing_and_joins_again() {
     let mut first = Member::new(&settings, 0);
     first.poll_until("every reading was read", |member| member.count() == 40);
     first.log.begin().unwrap();
-    first.log.produce(output(ALERTS, 0, "from the dead")).unwrap();
+    first.log.produce(&output(ALERTS, 0, "from the dead")).unwrap();
 
     let mut second = Member::new(&settings, 1);
     second

@@ -21,7 +21,7 @@ fn commit_makes_outputs_and_offsets_visible_together() {
 
     member.log.begin().unwrap();
     for n in 0..5 {
-        member.log.produce(output(ALERTS, 0, &n.to_string())).unwrap();
+        member.log.produce(&output(ALERTS, 0, &n.to_string())).unwrap();
     }
     assert_eq!(other.log.committed(&partitions).unwrap(), vec![None; partitions.len()]);
     member.log.commit(&offsets).unwrap();
@@ -41,10 +41,10 @@ fn abort_leaves_nothing() {
 
     member.log.abort().expect("none open is fine");
     member.log.begin().unwrap();
-    member.log.produce(output(ALERTS, 0, "aborted")).unwrap();
+    member.log.produce(&output(ALERTS, 0, "aborted")).unwrap();
     member.log.abort().unwrap();
     member.log.begin().unwrap();
-    member.log.produce(output(ALERTS, 0, "kept")).unwrap();
+    member.log.produce(&output(ALERTS, 0, "kept")).unwrap();
     member.log.commit(&[]).unwrap();
 
     assert_eq!(member.committed_values(at(ALERTS, 0)), ["kept"]);
@@ -57,13 +57,13 @@ fn old_epoch_is_fenced() {
     let settings = settings(broker, "epoch", "");
     let mut old = Member::new(&settings, 0);
     old.log.begin().unwrap();
-    old.log.produce(output(ALERTS, 0, "old")).unwrap();
+    old.log.produce(&output(ALERTS, 0, "old")).unwrap();
 
     let mut new = Member::new(&settings, 0);
     let failure = old.log.commit(&[]).unwrap_err();
     assert_eq!(failure.verdict, Verdict::NewProducer, "{failure}");
     new.log.begin().unwrap();
-    new.log.produce(output(ALERTS, 0, "new")).unwrap();
+    new.log.produce(&output(ALERTS, 0, "new")).unwrap();
     new.log.commit(&[]).unwrap();
 
     assert_eq!(new.committed_values(at(ALERTS, 0)), ["new"]);
@@ -77,7 +77,7 @@ fn two_processes_with_one_id_are_named() {
     let mut two = Member::new(&settings, 0);
     for _ in 0..20 {
         one.log.begin().unwrap();
-        one.log.produce(output(ALERTS, 0, "mine")).unwrap();
+        one.log.produce(&output(ALERTS, 0, "mine")).unwrap();
         one.log.commit(&[]).unwrap_err();
         match one.log.renew() {
             Ok(()) => {}
@@ -101,7 +101,7 @@ fn read_stops_at_the_committed_end_though_the_last_offset_is_a_control_record() 
     let partition = at(Topic::State, 2);
     let write = |member: &mut Member, value: &str| {
         member.log.begin().unwrap();
-        member.log.produce(output(Topic::State, 2, value)).unwrap();
+        member.log.produce(&output(Topic::State, 2, value)).unwrap();
     };
     write(&mut member, "a");
     member.log.commit(&[]).unwrap();
@@ -125,7 +125,7 @@ fn a_read_does_not_pass_an_open_transaction() {
     let mut reader = Member::new(&settings, 1);
     let partition = at(Topic::State, 0);
     writer.log.begin().unwrap();
-    writer.log.produce(output(Topic::State, 0, "undecided")).unwrap();
+    writer.log.produce(&output(Topic::State, 0, "undecided")).unwrap();
     while patiently(|| reader.log.bounds(partition)).1 == 0 {}
 
     let position = reader.log.read(partition, 0, 1, &mut |run| panic!("{run:?} is not committed")).unwrap();
@@ -215,7 +215,7 @@ fn headers_and_tombstones_come_back_as_they_were_written() {
     second.value = None;
     member.log.begin().unwrap();
     for output in [first, second, output(Topic::Rejects, 1, "without")] {
-        member.log.produce(output).unwrap();
+        member.log.produce(&output).unwrap();
     }
     member.log.commit(&[]).unwrap();
     let mut seen = Vec::new();
@@ -242,7 +242,7 @@ fn an_oversized_record_stops_and_names_the_setting_to_raise() {
     let settings = settings(broker, "oversized", "");
     let mut member = Member::new(&settings, 0);
     member.log.begin().unwrap();
-    let failure = member.log.produce(output(Topic::Tallies, 0, &"x".repeat(9 << 20))).unwrap_err();
+    let failure = member.log.produce(&output(Topic::Tallies, 0, &"x".repeat(9 << 20))).unwrap_err();
     assert_eq!(failure.verdict, Verdict::Stop);
     assert!(failure.message.contains("max.message.bytes"), "{failure}");
     // An input keeps the broker's limit, so here it is the broker that refuses: what does not shrink by compression.
@@ -252,7 +252,7 @@ fn an_oversized_record_stops_and_names_the_setting_to_raise() {
         char::from(b'0' + u8::try_from(state >> 58).unwrap())
     });
     let noise: String = noise.take(2 << 20).collect();
-    member.log.produce(output(SENSORS, 0, &noise)).unwrap();
+    member.log.produce(&output(SENSORS, 0, &noise)).unwrap();
     let failure = member.log.commit(&[]).unwrap_err();
     assert_eq!(failure.verdict, Verdict::Stop, "{failure}");
     assert!(failure.message.contains(settings.kafka.topic(SENSORS)), "{failure}");

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use crate::collect::{CollectTask, Ledger, Settings};
 use crate::event::EventTime;
-use crate::log::{Input, Output, Record, Topic, TopicPartition};
+use crate::log::{Headers, Input, Output, Record, Topic, TopicPartition};
 use crate::tally::{Signal, Subject, Tally, What};
 use crate::taxonomy::Taxonomy;
 
@@ -266,7 +266,7 @@ pub fn records(input: Input, log: &[Message], from: usize, to: usize) -> Vec<Rec
             arrival: at(log[offset].arrival_ms),
             key: Some(b"key"),
             value: Some(&log[offset].value),
-            headers: &[],
+            headers: Headers::NONE,
         })
         .collect()
 }

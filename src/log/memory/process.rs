@@ -5,7 +5,7 @@ use super::fault::{Call, Fortune, Moment};
 use super::member::{MemoryLog, Transaction};
 use super::partition::Stored;
 use super::transaction::Producer;
-use crate::log::{Change, Each, Failure, Record, TopicPartition, Verdict};
+use crate::log::{Change, Each, Failure, Headers, Record, TopicPartition, Verdict};
 
 impl MemoryLog {
     /// One call, with what fate has in store for it.
@@ -179,7 +179,7 @@ pub(super) fn hand_over(records: &[Stored], runs: &[(TopicPartition, usize)], ea
                 arrival: stored.arrival,
                 key: stored.payload.key.as_deref(),
                 value: stored.payload.value.as_deref(),
-                headers: own,
+                headers: Headers::Known(own),
             });
         }
         if !run.is_empty() {

@@ -28,7 +28,7 @@ fn headers_and_keys_come_back_as_written() {
     let mut seen = Vec::new();
     log.read(OUT, 0, 9, &mut |records| {
         for record in records {
-            seen.push((record.key.unwrap().to_vec(), record.headers[0].0.to_owned()));
+            seen.push((record.key.unwrap().to_vec(), record.headers.all()[0].0.to_owned()));
         }
     })
     .unwrap();
