@@ -1,6 +1,6 @@
 //! Every cell of one assess task, and how time moves over them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::cell::{Cell, Emitted, Track, Watch, size_slices};
 use super::rule::{Condition, Rule};
@@ -9,8 +9,8 @@ use crate::event::EventTime;
 use crate::log::Input;
 use crate::tally;
 
-/// A slice whose stored form must be written: cell, grid, slice.
-pub type DirtySlice = (u32, u16, i64);
+/// A slice whose stored form must be written: grid, slice.
+pub type DirtySlice = (u16, i64);
 
 /// The cells of one task. Their number is bounded by the taxonomy: regions × sectors.
 #[derive(Clone, Debug)]
@@ -21,14 +21,16 @@ pub struct Cells {
     pub as_of: Vec<i64>,
     /// By window: the newest window end that the event clock has passed; what falls back is decided up to here.
     pub judged: Vec<i64>,
-    /// Slices to be written at the next commit, some of them more than once.
-    pub dirty: Vec<DirtySlice>,
+    /// Slices to be written at the next commit.
+    pub dirty: BTreeSet<DirtySlice>,
     /// (cell, window) whose count or coverage changed since the last emission round.
     pub changed: Vec<(u32, u16)>,
     /// Counts that came later than a window's horizon since they were last asked for.
     pub too_late: u64,
     /// By grid: the open slice. Older ones are sealed.
     open: Vec<i64>,
+    /// By grid: the oldest slice that may still be kept.
+    pruned: Vec<i64>,
     index: BTreeMap<tally::Cell, u32>,
     keys: Vec<tally::Cell>,
     cells: Vec<Cell>,
@@ -55,7 +57,8 @@ impl Cells {
             as_of: vec![i64::MIN; windows.windows.len()],
             judged: vec![i64::MIN; windows.windows.len()],
             open: vec![i64::MIN; windows.grids.len()],
-            dirty: Vec::new(),
+            pruned: vec![i64::MIN; windows.grids.len()],
+            dirty: BTreeSet::new(),
             changed: Vec::new(),
             too_late: 0,
             index: BTreeMap::new(),
@@ -130,18 +133,21 @@ impl Cells {
         tracks[measure].get_or_insert_with(|| Box::new(Track::new(&self.windows, watches(key, name, rules))))
     }
 
-    /// Adds a tally's count to every grid whose horizon takes it. `finest_ms` is the width of the tally's slice. Returns
-    /// by grid whether it was taken.
+    /// By grid, whether its horizon takes a count of the slice that begins at `slice` and is `finest_ms` wide.
+    pub fn taken(&self, slice: EventTime, finest_ms: i64, event_clock: EventTime) -> Vec<bool> {
+        let late_ms = event_clock.since_ms(slice.plus_ms(finest_ms));
+        self.windows.grids.iter().map(|grid| late_ms < grid.horizon_ms).collect()
+    }
+
+    /// Adds a tally's count to every grid that takes it.
     pub fn add(
         &mut self,
         (cell, measure): (u32, usize),
         slice: EventTime,
-        (finest_ms, count): (i64, u32),
-        event_clock: EventTime,
+        count: u32,
+        taken: &[bool],
         rules: &[Rule],
-    ) -> Vec<bool> {
-        let late_ms = event_clock.since_ms(slice.plus_ms(finest_ms));
-        let taken: Vec<bool> = self.windows.grids.iter().map(|grid| late_ms < grid.horizon_ms).collect();
+    ) {
         self.track(cell, measure, rules);
         let track = self.cells[cell as usize].tracks[measure].as_deref_mut().expect("track() made it");
         for (g, grid) in self.windows.grids.iter().enumerate() {
@@ -152,7 +158,7 @@ impl Cells {
             }
             track.series[g].add(index, count);
             if grid.source.is_none() || index < self.open[g] {
-                self.dirty.push((cell, g as u16, index));
+                self.dirty.insert((g as u16, index));
             }
         }
         for (w, &g) in self.windows.grid_of.iter().enumerate() {
@@ -165,7 +171,6 @@ impl Cells {
                 self.changed.push((cell, w as u16));
             }
         }
-        taken
     }
 
     /// Moves every window to the newest slice begun by `frontier`.
@@ -225,11 +230,8 @@ impl Cells {
 
     /// Marks the slices [from, to) of a grid as to be written: until now finer slices stood in for them.
     fn seal(&mut self, g: usize, (from, to): (i64, i64)) {
-        for (cell, tracks) in self.cells.iter().map(|cell| &cell.tracks).enumerate() {
-            for track in tracks.iter().flatten() {
-                self.dirty
-                    .extend(track.series[g].range(from, to).map(|(index, _)| (cell as u32, g as u16, index)));
-            }
+        for track in self.cells.iter().flat_map(|cell| &cell.tracks).flatten() {
+            self.dirty.extend(track.series[g].range(from, to).map(|(index, _)| (g as u16, index)));
         }
     }
 
@@ -237,13 +239,22 @@ impl Cells {
     pub fn prune(&mut self, event_clock: EventTime) {
         for (g, grid) in self.windows.grids.iter().enumerate() {
             let oldest = grid.index(event_clock.plus_ms(-grid.retain_ms));
-            for (cell, tracks) in self.cells.iter_mut().map(|cell| &mut cell.tracks).enumerate() {
-                for track in tracks.iter_mut().flatten() {
-                    track.series[g].prune(oldest, |index| {
-                        self.dirty.push((cell as u32, g as u16, index));
-                    });
-                }
+            if oldest <= self.pruned[g] {
+                continue;
             }
+            self.pruned[g] = oldest;
+            for track in self.cells.iter_mut().flat_map(|cell| &mut cell.tracks).flatten() {
+                track.series[g].prune(oldest, |index| {
+                    self.dirty.insert((g as u16, index));
+                });
+            }
+        }
+    }
+
+    /// Empties one slice in every cell.
+    pub fn clear_slice(&mut self, grid: usize, index: i64) {
+        for track in self.cells.iter_mut().flat_map(|cell| &mut cell.tracks).flatten() {
+            track.series[grid].set(index, 0);
         }
     }
 
@@ -291,16 +302,6 @@ impl Cells {
             }
         }
         ends
-    }
-
-    /// What one slice of a cell holds: measures by name, with their counts.
-    pub fn slice(&self, cell: u32, grid: u16, index: i64) -> Vec<(&str, u32)> {
-        let tracks = self.cells[cell as usize].tracks.iter().zip(&self.measures);
-        let count = |track: &Track| track.series[usize::from(grid)].get(index);
-        tracks
-            .filter_map(|(track, name)| Some((name.as_str(), count(track.as_deref()?))))
-            .filter(|&(_, count)| count > 0)
-            .collect()
     }
 
     /// The coverage of a cell, by input partition.

@@ -17,6 +17,7 @@ mod judge;
 mod load;
 mod rule;
 mod series;
+mod slice;
 mod state;
 mod subject;
 #[cfg(test)]
@@ -298,9 +299,13 @@ fn add_counts(
     let finest_ms = cells.windows.finest_slice_ms();
     let places: Vec<u32> = tally.cells.iter().map(|cell| cells.intern(cell)).collect();
     let measures: Vec<usize> = tally.measures.iter().map(|name| cells.measure(name)).collect();
+    let (mut slice, mut taken) = (EventTime::MIN, Vec::new());
     for count in &tally.counts {
         let at = (places[usize::from(count.cell)], measures[usize::from(count.measure)]);
-        let taken = cells.add(at, count.slice, (finest_ms, count.count), before, judge.rules);
+        if taken.is_empty() || count.slice != slice {
+            (slice, taken) = (count.slice, cells.taken(count.slice, finest_ms, before));
+        }
+        cells.add(at, count.slice, count.count, &taken, judge.rules);
         judge.added(cells, at, count.slice, u64::from(count.count), &taken);
         if closes {
             corrections.extend(cells.closed_ends(at.0, count.slice, &taken));

@@ -1,13 +1,13 @@
 //! The assess task's records in `hazard.state`: written when something changed, read back at a restore.
 //!
-//! Keys: `assess-<partition>|<kind>|<id>`. A slice's record holds one slice of one cell on one grid, never a whole cell.
-//! Every value begins with a format version.
+//! Keys: `assess-<partition>|<kind>|<id>`. Every value begins with a format version.
 
 use std::fmt::{Display, Write as _};
 
 use serde::{Deserialize, Serialize};
 
 use super::clock::EventClock;
+use super::slice::{self, SliceRecord};
 use super::{AssessTask, Condition};
 use crate::event::EventTime;
 use crate::log::{Input, Output, Topic};
@@ -50,20 +50,11 @@ impl AssessTask {
 
     /// Writes what changed since the last call.
     pub fn flush(&mut self, out: &mut Vec<Output>) {
-        let mut slices = std::mem::take(&mut self.cells.dirty);
-        slices.sort_unstable();
-        slices.dedup();
-        out.reserve(slices.len());
-        for &(cell, grid, index) in &slices {
-            let key = self.cells.key(cell);
-            let width = &self.cells.windows.grids[usize::from(grid)];
-            let id = format_args!("{}-{}|{}|{}|{index}", width.slide_ms, width.horizon_ms, key.region, key.sector);
-            let counts: Vec<(&str, u32)> = self.cells.slice(cell, grid, index);
-            let value = (!counts.is_empty()).then(|| encode(&counts));
-            self.write("slice", id, value, out);
+        for (grid, index) in std::mem::take(&mut self.cells.dirty) {
+            let slice = self.cells.slice(grid, index);
+            let value = (!slice.is_empty()).then(|| encode(&slice));
+            self.write("slice", slice::key(&self.cells.windows, grid, index), value, out);
         }
-        slices.clear();
-        self.cells.dirty = slices;
         for (id, stored) in self.book.take_changed() {
             let value = [&[VERSION], stored.as_slice()].concat();
             self.write("alert", id, Some(value), out);
@@ -114,7 +105,10 @@ impl AssessTask {
                 self.clock_changed = false;
                 self.has_state = true;
             }
-            "slice" => self.restore_slice(id, body).ok_or_else(damaged)?,
+            "slice" => {
+                let slice: SliceRecord<'_> = postcard::from_bytes(body).map_err(|_| damaged())?;
+                self.cells.restore_slice(id, Some(&slice), &self.settings.rules).ok_or_else(damaged)?;
+            }
             "alert" => self.book.restore(body).map_err(|_| damaged())?,
             "coverage" => {
                 let (region, sector) = id.split_once('|').ok_or_else(damaged)?;
@@ -135,22 +129,10 @@ impl AssessTask {
         Ok(())
     }
 
-    fn restore_slice(&mut self, id: &str, body: &[u8]) -> Option<()> {
-        let counts: Vec<(&str, u32)> = postcard::from_bytes(body).ok()?;
-        let Some((cell, grid, index)) = self.clear_slice(id)? else { return Some(()) };
-        for (name, count) in counts {
-            let measure = self.cells.measure(name);
-            self.cells.track(cell, measure, &self.settings.rules).series[grid].set(index, count);
-        }
-        Some(())
-    }
-
     /// A tombstone takes back what an older record of its key brought.
     fn forget(&mut self, kind: &str, id: &str) -> Option<()> {
         match kind {
-            "slice" => {
-                self.clear_slice(id)?;
-            }
+            "slice" => self.cells.restore_slice(id, None, &self.settings.rules)?,
             "coverage" => {
                 let (region, sector) = id.split_once('|')?;
                 let cell = self.cells.intern(&Cell { region: region.into(), sector: sector.into() });
@@ -161,25 +143,6 @@ impl AssessTask {
             _ => {}
         }
         Some(())
-    }
-
-    /// Empties the slice of that key and tells where it is: cell, grid, index. `Some(None)`: its window is no longer
-    /// configured, and it is left behind.
-    fn clear_slice(&mut self, id: &str) -> Option<Option<(u32, usize, i64)>> {
-        let mut parts = id.split('|');
-        let (slide, horizon) = parts.next()?.split_once('-')?;
-        let (slide_ms, horizon_ms): (i64, i64) = (slide.parse().ok()?, horizon.parse().ok()?);
-        let cell = Cell { region: parts.next()?.to_owned(), sector: parts.next()?.to_owned() };
-        let index: i64 = parts.next()?.parse().ok()?;
-        let mut grids = self.cells.windows.grids.iter();
-        let Some(grid) = grids.position(|g| g.slide_ms == slide_ms && g.horizon_ms == horizon_ms) else {
-            return Some(None);
-        };
-        let cell = self.cells.intern(&cell);
-        for track in self.cells.get_mut(cell).tracks.iter_mut().flatten() {
-            track.series[grid].set(index, 0);
-        }
-        Some(Some((cell, grid, index)))
     }
 
     /// After every record is back: what is derived from them.

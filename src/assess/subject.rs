@@ -176,9 +176,12 @@ impl<'a> Judge<'a> {
     }
 
     fn say(&mut self, draft: Draft<'_>, cue: Cue, reason: Reason, at: EventTime) {
-        let alert = draft.alert(self.taxonomy, self.clock);
-        let step = self.step(cue, reason, at);
-        self.book.tell(alert, step, self.out);
+        // Most of what is said changes nothing, and an alert's texts are dear.
+        if self.book.moves(&draft.id(), cue) {
+            let alert = draft.alert(self.taxonomy, self.clock);
+            let step = self.step(cue, reason, at);
+            self.book.tell(alert, step, self.out);
+        }
     }
 
     /// The draft of what rule `index` says about a signal's subject.

@@ -216,7 +216,7 @@ impl<'a> Message<'a> {
     }
 
     /// The 32 bytes from `at` on; behind the end there are spaces.
-    #[inline]
+    #[inline(always)]
     fn block(&self, at: usize) -> Option<&[u8; BLOCK]> {
         match self.text.as_bytes().get(at..at + BLOCK) {
             Some(block) => block.try_into().ok(),
@@ -261,21 +261,23 @@ impl Stretch {
     }
 
     /// Where the stretch ends if it stands at `at`.
-    #[inline]
+    #[inline(always)]
     fn end(&self, message: &Message<'_>, at: usize) -> Option<usize> {
         let found = words(message.block(at)?);
-        let mut different = 0;
-        for ((found, wanted), mask) in found.iter().zip(&self.words).zip(&self.mask) {
-            different |= (found ^ wanted) & mask;
-        }
+        let (wanted, mask) = (&self.words, &self.mask);
+        // Written out: as a loop over three arrays this was a third of a reading's decoding.
+        let different = (found[0] ^ wanted[0]) & mask[0]
+            | (found[1] ^ wanted[1]) & mask[1]
+            | (found[2] ^ wanted[2]) & mask[2]
+            | (found[3] ^ wanted[3]) & mask[3];
         (different == 0).then_some(at + self.len)
     }
 }
 
-#[inline]
+#[inline(always)]
 fn words(block: &[u8; BLOCK]) -> [u64; 4] {
-    let chunks = block.as_chunks::<8>().0;
-    std::array::from_fn(|nth| u64::from_le_bytes(chunks[nth]))
+    let [a, b, c, d] = *block.as_chunks::<8>().0 else { unreachable!("32 bytes are four words") };
+    [u64::from_le_bytes(a), u64::from_le_bytes(b), u64::from_le_bytes(c), u64::from_le_bytes(d)]
 }
 
 /// A value and the stretch behind it.

@@ -53,6 +53,13 @@ impl Book {
         self.entries.get(id).map(|entry| &entry.alert)
     }
 
+    /// Whether this cue would move the alert of that id, or open it.
+    pub fn moves(&self, id: &str, cue: Cue) -> bool {
+        let known = self.get(id);
+        next(known.map(|alert| alert.status), cue, known.is_some_and(|alert| alert.acknowledged_by.is_some()))
+            .is_some()
+    }
+
     /// The record of each alert that is not over, as it stands.
     pub fn records(&self) -> Vec<Output> {
         let open = self.entries.values().filter(|entry| entry.alert.status != Status::Resolved);
