@@ -64,7 +64,12 @@ impl Cells {
 
     /// Puts a slice back that the state remembers; `None` empties it. A slice whose window is no longer configured is left
     /// behind. Returns `None` where key or record are not what they should be.
-    pub fn restore_slice(&mut self, key: &str, record: Option<&SliceRecord<'_>>, rules: &[Rule]) -> Option<()> {
+    pub fn restore_slice(
+        &mut self,
+        key: &str,
+        record: Option<&SliceRecord<'_>>,
+        rules: &[Rule],
+    ) -> Option<()> {
         let (width, index) = key.split_once('|')?;
         let (slide, horizon) = width.split_once('-')?;
         let (slide_ms, horizon_ms): (i64, i64) = (slide.parse().ok()?, horizon.parse().ok()?);

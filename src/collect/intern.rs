@@ -2,6 +2,7 @@
 
 use std::hash::BuildHasher;
 
+use compact_str::CompactString;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
@@ -11,7 +12,8 @@ use hashbrown::HashTable;
 pub struct Names {
     hasher: RandomState,
     table: HashTable<u32>,
-    names: Vec<Box<str>>,
+    /// A short one, as ids are, lies in the vector itself: one look at memory less for each reading.
+    names: Vec<CompactString>,
     free: Vec<u32>,
     removed: u64,
 }
@@ -46,7 +48,7 @@ impl Names {
             }
         };
         let (hasher, names) = (&self.hasher, &self.names);
-        let rehash = |index: &u32| hasher.hash_one(&*names[*index as usize]);
+        let rehash = |index: &u32| hasher.hash_one(names[*index as usize].as_str());
         self.table.insert_unique(hasher.hash_one(name), index, rehash);
         index
     }
@@ -58,7 +60,7 @@ impl Names {
 
     /// Forgets a name; its index is free for another.
     pub fn remove(&mut self, index: u32) {
-        let hash = self.hasher.hash_one(&*self.names[index as usize]);
+        let hash = self.hasher.hash_one(self.names[index as usize].as_str());
         if let Ok(entry) = self.table.find_entry(hash, |known| *known == index) {
             entry.remove();
             self.free.push(index);

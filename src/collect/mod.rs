@@ -262,13 +262,7 @@ impl CollectTask {
     }
 
     /// Lets a valid event, heard for the first time, take effect.
-    fn take(
-        &mut self,
-        event: &Event<'_>,
-        sensor: Option<u32>,
-        time: EventTime,
-        record: &Record<'_>,
-    ) -> Fate {
+    fn take(&mut self, event: &Event<'_>, sensor: Option<u32>, time: EventTime, record: &Record<'_>) -> Fate {
         match self.world.clock.judge(time) {
             Lateness::OnTime => {}
             Lateness::Late { by_ms } => self.world.numbers.late.add(by_ms),

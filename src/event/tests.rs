@@ -25,7 +25,14 @@ fn decoder(input: Input) -> Decoder {
 
 fn record<'a>(input: Input, value: Option<&'a [u8]>, headers: &'a [(&'a str, &'a [u8])]) -> Record<'a> {
     let at = TopicPartition { topic: Topic::Input(input), partition: 0 };
-    Record { at, offset: 0, arrival: EventTime::from_ms(0), key: None, value, headers: Headers::Known(headers) }
+    Record {
+        at,
+        offset: 0,
+        arrival: EventTime::from_ms(0),
+        key: None,
+        value,
+        headers: Headers::Known(headers),
+    }
 }
 
 fn decode(input: Input, value: &str) -> Result<Event<'_>, Reject> {
@@ -276,7 +283,8 @@ fn three_envelopes_carry_the_same_event() {
 fn a_value_that_is_an_event_is_taken_as_it_stands_whatever_its_headers_say() {
     let plain = decode(Input::Sensors, READING).unwrap();
     let mut learnt = decoder(Input::Sensors);
-    for (name, value) in [("content-type", &b"application/cloudevents+json"[..]), ("ce_specversion", b"0.3")] {
+    for (name, value) in [("content-type", &b"application/cloudevents+json"[..]), ("ce_specversion", b"0.3")]
+    {
         let headers = [(name, value)];
         let record = record(Input::Sensors, Some(READING.as_bytes()), &headers);
         assert_eq!(decoder(Input::Sensors).decode(&record).unwrap(), plain, "{name}, the twin");

@@ -74,7 +74,14 @@ const PIECES: [&[u8]; 52] = [
 
 fn record(value: &[u8]) -> Record<'_> {
     let at = TopicPartition { topic: Topic::Input(Input::Sensors), partition: 0 };
-    Record { at, offset: 0, arrival: EventTime::from_ms(0), key: None, value: Some(value), headers: Headers::NONE }
+    Record {
+        at,
+        offset: 0,
+        arrival: EventTime::from_ms(0),
+        key: None,
+        value: Some(value),
+        headers: Headers::NONE,
+    }
 }
 
 fn decoder() -> Decoder {

@@ -9,8 +9,8 @@
 //!   not known, and every call of the producer fails until [`Log::renew`]; after [`Verdict::AbortAndRewind`] it is
 //!   [`Log::abort`] that is called next.
 
-pub mod memory;
 mod headers;
+pub mod memory;
 mod partitioner;
 mod topic;
 

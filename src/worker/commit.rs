@@ -33,11 +33,9 @@ impl Worker {
                 for output in &mut self.out {
                     place(output, &self.plan);
                     // Half a transaction cannot be tried again: what is in it would be there twice.
-                    self.log.produce(output).map_err(|failure| {
-                        match failure.verdict {
-                            Verdict::Retry => Failure { verdict: Verdict::AbortAndRewind, ..failure },
-                            Verdict::AbortAndRewind | Verdict::NewProducer | Verdict::Stop => failure,
-                        }
+                    self.log.produce(output).map_err(|failure| match failure.verdict {
+                        Verdict::Retry => Failure { verdict: Verdict::AbortAndRewind, ..failure },
+                        Verdict::AbortAndRewind | Verdict::NewProducer | Verdict::Stop => failure,
                     })?;
                 }
                 // Every transaction carries the offsets of every task, moved or not: one without any would not be

@@ -379,6 +379,6 @@ fn apply_tally(
 
 /// When the oldest event of a tally arrived, as the record's header says: for a metric, so it is no part of the tally.
 fn oldest_arrival(record: &Record<'_>) -> Option<EventTime> {
-    let (_, value) = record.headers.iter().find(|(name, _)| *name == OLDEST_ARRIVAL)?;
+    let (_, value) = record.headers.all().iter().copied().find(|(name, _)| *name == OLDEST_ARRIVAL)?;
     std::str::from_utf8(value).ok()?.parse().ok().map(EventTime::from_ms)
 }
