@@ -30,7 +30,7 @@ impl Exit {
         (Exit::BadConfiguration, "settings, taxonomy, rules or arguments are wrong: each mistake is named"),
         (Exit::Unreachable, "no broker answered: look at kafka.bootstrap_servers and the network"),
         (Exit::NotAuthorised, "the broker refuses: look at the credentials and the ACLs"),
-        (Exit::Topics, "topics are missing or wrong: hazstream topics check, then topics create"),
+        (Exit::Topics, "topics are missing or wrong: hazstream topics check names each remedy"),
         (Exit::ForeignState, "the stored state is of a newer version or of another group"),
         (Exit::Fenced, "another process runs under the same kafka.instance: give each its own"),
     ];

@@ -115,26 +115,32 @@ fn drive(
     Ok(())
 }
 
-/// Says what a worker waits for: when it begins, once a minute, and when it is over.
+/// Says what a worker waits for, once a minute at most, and when it is over.
 #[derive(Default)]
 struct Troubles {
-    said: Option<(String, std::time::Instant)>,
+    said: Option<std::time::Instant>,
+    /// It was said that it waits, and not yet that it goes on.
+    open: bool,
 }
 
 impl Troubles {
     fn hear(&mut self, report: &Report) {
         let Report::Trouble(TroubleReport { worker, waits_for }) = report else { return };
-        match (waits_for, &self.said) {
-            (Some(what), Some((said, when))) if said == what && when.elapsed() < SAY_EVERY => {}
-            (Some(what), _) => {
+        match waits_for {
+            // One outage has many symptoms that take turns, and a broker that comes back may stumble.
+            Some(what) if self.said.is_some_and(|said| said.elapsed() < SAY_EVERY) => {
+                tracing::debug!(worker, "waits: {what}");
+            }
+            Some(what) => {
                 tracing::warn!(worker, "waits: {what}");
-                self.said = Some((what.clone(), std::time::Instant::now()));
+                self.said = Some(std::time::Instant::now());
+                self.open = true;
             }
-            (None, Some(_)) => {
+            None if self.open => {
                 tracing::info!(worker, "goes on");
-                self.said = None;
+                self.open = false;
             }
-            (None, None) => {}
+            None => {}
         }
     }
 }
@@ -169,6 +175,7 @@ fn wait_for_topics(
                     .collect();
                 if missing.is_empty() {
                     tell(None);
+                    expect_undivided_anew(settings, &partitions)?;
                     return Ok(Some(pipeline.plan(settings, &partitions)));
                 }
                 tell(Some(format!(
@@ -185,6 +192,23 @@ fn wait_for_topics(
     }
 }
 
+/// Counts and state lie where the number of partitions put them: with another number they would be looked for elsewhere,
+/// and every count would begin again at 0.
+fn expect_undivided_anew(settings: &Settings, partitions: &BTreeMap<Topic, u32>) -> Result<(), Stop> {
+    let wanted = settings.topics.partitions;
+    for topic in [Topic::Tallies, Topic::State] {
+        let (name, found) = (settings.kafka.topic(topic), partitions.get(&topic).copied().unwrap_or(0));
+        if found != wanted {
+            let message = format!(
+                "{name} has {found} partitions, but topics.partitions is {wanted}: if {name} was never written to, set \
+                 topics.partitions to {found}; if its partitions were changed, make it anew with {wanted}"
+            );
+            return Err(Stop::new(Exit::Topics, message));
+        }
+    }
+    Ok(())
+}
+
 /// The end of the program for what only a person can mend.
 fn stop(failure: Failure) -> Stop {
     let exit = match failure.cause {
@@ -192,6 +216,7 @@ fn stop(failure: Failure) -> Stop {
         Cause::NotAuthorised => Exit::NotAuthorised,
         Cause::ForeignState => Exit::ForeignState,
         Cause::Fenced => Exit::Fenced,
+        Cause::Topics => Exit::Topics,
     };
     Stop::new(exit, failure)
 }

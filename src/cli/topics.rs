@@ -69,7 +69,7 @@ impl From<TopicsError> for Stop {
     fn from(error: TopicsError) -> Self {
         let exit = match &error {
             TopicsError::Unreachable { .. } => Exit::Unreachable,
-            TopicsError::Forbidden { .. } => Exit::NotAuthorised,
+            TopicsError::Unknown { .. } | TopicsError::Forbidden { .. } => Exit::NotAuthorised,
             TopicsError::Other(_) => Exit::Other,
         };
         Stop::new(exit, error)

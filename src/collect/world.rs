@@ -169,7 +169,8 @@ impl World {
         self.ledger.rejected += 1;
         *self.numbers.rejects.entry(reject.reason).or_default() += 1;
         let original = record.value.unwrap_or_default();
-        let kept = &original[..original.len().min(DEAD_LETTER_BYTES_MAX)];
+        let cut = |bytes: &[u8]| bytes[..bytes.len().min(DEAD_LETTER_BYTES_MAX)].to_vec();
+        let kept = cut(original);
         let time = jiff::Timestamp::from_millisecond(record.arrival.ms)
             .map_or_else(|_| String::new(), |time| time.to_string());
         let mut headers = vec![
@@ -186,8 +187,9 @@ impl World {
         self.dead_letters.push(Output {
             topic: Topic::Rejects,
             partition: None,
-            key: record.key.unwrap_or_default().to_vec(),
-            value: Some(kept.to_vec()),
+            // A key may be as large as a value: whoever sends it must not stop us.
+            key: cut(record.key.unwrap_or_default()),
+            value: Some(kept),
             headers,
         });
     }

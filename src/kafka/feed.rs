@@ -13,7 +13,7 @@ use crate::config::KafkaSettings;
 use crate::log::{Failure, Topic, Verdict};
 
 use super::client::{self, Kind, MESSAGE_BYTES_MAX, Names};
-use super::context::{log_error, log_line};
+use super::context::{Heard, log_line};
 use super::verdict::{self, Step};
 
 /// Records between two looks at what was delivered.
@@ -31,7 +31,10 @@ pub struct Delivered {
 }
 
 #[derive(Default)]
-struct Counts(Mutex<Delivered>);
+struct Counts {
+    delivered: Mutex<Delivered>,
+    heard: Heard,
+}
 
 impl ClientContext for Counts {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
@@ -39,7 +42,7 @@ impl ClientContext for Counts {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        log_error(&error, reason);
+        self.heard.hear(&error, reason);
     }
 }
 
@@ -47,7 +50,7 @@ impl ProducerContext for Counts {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
         match result {
             Ok(_) => counts.written += 1,
             Err((error, record)) => {
@@ -116,7 +119,10 @@ impl Feed {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(Code::QueueFull), again)) => {
                     if Instant::now() >= *until.get_or_insert_with(|| Instant::now() + patience) {
-                        let message = format!("the brokers have taken nothing of {name} for {patience:?}");
+                        let heard = self.producer.context().heard.reason(Code::OperationTimedOut);
+                        let reason = heard.map_or_else(String::new, |(_, reason)| format!(": {reason}"));
+                        let message =
+                            format!("the brokers have taken nothing of {name} for {patience:?}{reason}");
                         return Err(Failure::new(Verdict::Retry, message));
                     }
                     self.producer.poll(Duration::from_millis(5));
@@ -143,6 +149,6 @@ impl Feed {
 
     /// How many records were delivered or given up so far, as far as was looked.
     pub fn delivered(&self) -> Delivered {
-        self.producer.context().0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.producer.context().delivered.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

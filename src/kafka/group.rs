@@ -15,7 +15,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaRespErr;
 
-use super::context::{log_error, log_line};
+use super::context::{Heard, log_line};
 
 /// What the group asked of this member and has not been reported yet.
 pub(super) enum Asked {
@@ -27,6 +27,7 @@ pub(super) enum Asked {
 #[derive(Default)]
 pub(super) struct Group {
     asked: Mutex<Vec<Asked>>,
+    pub(super) heard: Heard,
     /// On leaving nobody polls for changes any more, so a rebalance is answered where it comes.
     leaving: AtomicBool,
 }
@@ -49,7 +50,7 @@ impl ClientContext for Group {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        log_error(&error, reason);
+        self.heard.hear(&error, reason);
     }
 }
 

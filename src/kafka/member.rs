@@ -181,7 +181,10 @@ impl Member {
         for _ in 0..EVENTS_PER_POLL {
             match self.consumer.poll(Duration::ZERO) {
                 None => {}
-                Some(Err(error)) => self.trouble = Some(verdict::failure(Step::Poll, "", &error)),
+                Some(Err(error)) => {
+                    let heard = &self.consumer.client().context().heard;
+                    self.trouble = Some(verdict::explained(Step::Poll, "", &error, heard));
+                }
                 Some(Ok(_)) => {
                     let message =
                         "a record came outside its partition's queue: reading again from the commit";
@@ -244,6 +247,7 @@ impl Member {
         let list = self.names.list(partitions);
         let answer = self.consumer.committed_offsets(list, ANSWER_WITHIN);
         let answer = answer.map_err(|error| verdict::failure(Step::Ask, "committed offsets", &error))?;
+        self.consumer.client().context().heard.forget();
         let of = |at: &TopicPartition| {
             let name = self.names.name(at.topic);
             let about = format!("committed offset of {name}[{}]", at.partition);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::metadata::{Metadata, MetadataTopic};
 
 use crate::config::KafkaSettings;
 use crate::event::EventTime;
@@ -13,12 +14,15 @@ use crate::log::{Each, Failure, Topic, TopicPartition};
 
 use super::batch::{Batch, Bell, Queue};
 use super::client::{self, Kind, Names, number};
-use super::context::Plain;
+use super::context::{Heard, Plain, is_connection};
 use super::run::{self, Piece};
 use super::verdict::{self, Step};
 
 /// How long one question to the brokers may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// A broker that can be reached has answered by then.
+const GLANCE: Duration = Duration::from_secs(2);
 
 /// How long one read waits for a record or for the end; an open transaction may hold both back.
 const WAIT: Duration = Duration::from_millis(200);
@@ -51,8 +55,9 @@ impl Reader {
             ("fetch.queue.backoff.ms", "10"),
         ];
         let config = client::config(settings, Kind::Consumer, &role)?;
-        let consumer: BaseConsumer<Plain> =
-            config.create_with_context(Plain).map_err(|error| verdict::failure(Step::Open, "", &error))?;
+        let consumer: BaseConsumer<Plain> = config
+            .create_with_context(Plain::default())
+            .map_err(|error| verdict::failure(Step::Open, "", &error))?;
         let consumer = Arc::new(consumer);
         let queue = Queue::new(Arc::clone(&consumer), Arc::new(Bell::default()));
         Ok(Reader { queue, consumer, names, reading: None, batch: Batch::default() })
@@ -73,19 +78,20 @@ impl Reader {
         if self.reading != Some((at, from)) {
             self.start(at, from)?;
         }
-        // Serves log lines; an error of the client as a whole shows as no progress, which the caller sees and names.
-        if let Some(Err(error)) = self.consumer.poll(Duration::ZERO) {
-            self.stop();
-            return Err(verdict::failure(Step::Read, self.names.name(at.topic), &error));
-        }
+        // What befell the client as a whole since the last read may be over: it matters only if nothing comes.
+        let trouble = serve(&self.consumer);
         self.queue.fetch(RECORDS_PER_READ, &mut self.batch);
         if self.batch.len() == 0 {
             self.queue.bell().wait(WAIT);
             self.queue.fetch(RECORDS_PER_READ, &mut self.batch);
         }
         let reached = self.deliver(at, from, to, now, each);
-        match reached {
-            Ok(position) if position < to => self.reading = Some((at, position)),
+        match (reached.as_ref(), trouble) {
+            (Ok(&position), Some(error)) if position == from => {
+                let heard = &self.consumer.client().context().heard;
+                return Err(verdict::explained(Step::Read, self.names.name(at.topic), &error, heard));
+            }
+            (Ok(&position), _) if position < to => self.reading = Some((at, position)),
             _ => self.stop(),
         }
         reached
@@ -153,28 +159,60 @@ impl Scout {
     pub(super) fn open(settings: &KafkaSettings, names: Arc<Names>) -> Result<Scout, Failure> {
         let role = [("isolation.level", "read_uncommitted"), ("allow.auto.create.topics", "false")];
         let config = client::config(settings, Kind::Consumer, &role)?;
-        let consumer =
-            config.create_with_context(Plain).map_err(|error| verdict::failure(Step::Open, "", &error))?;
+        let consumer = config
+            .create_with_context(Plain::default())
+            .map_err(|error| verdict::failure(Step::Open, "", &error))?;
         Ok(Scout { consumer, names })
     }
 
     /// See [`crate::log::Log::partitions`].
     pub(super) fn partitions(&self, topic: Topic) -> Result<u32, Failure> {
         let name = self.names.name(topic);
-        self.serve();
-        let metadata = match self.consumer.fetch_metadata(Some(name), ANSWER_WITHIN) {
+        let shape = self.shape(name, ANSWER_WITHIN);
+        shape.map(|shape| shape.map_or(0, |shape| shape.0)).map_err(|error| self.failure(name, &error))
+    }
+
+    /// How many partitions a topic has, and how many copies at least; `None` when there is no such topic.
+    pub(super) fn shape(&self, name: &str, within: Duration) -> Result<Option<(u32, u32)>, KafkaError> {
+        let metadata = match self.metadata(name, within) {
             Ok(metadata) => metadata,
-            Err(error) if is_missing(&error) => return Ok(0),
-            Err(error) => return Err(verdict::failure(Step::Ask, name, &error)),
+            Err(error) if is_missing(&error) => return Ok(None),
+            Err(error) => return Err(error),
         };
+        self.heard().forget();
         let Some(found) = metadata.topics().iter().find(|found| found.name() == name) else {
-            return Ok(0);
+            return Ok(None);
         };
         match found.error().map(Code::from) {
-            Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => Ok(0),
-            Some(code) => Err(verdict::failure_of(Step::Ask, name, code)),
-            None => Ok(u32::try_from(found.partitions().len()).unwrap_or(u32::MAX)),
+            Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => Ok(None),
+            Some(code) => Err(KafkaError::MetadataFetch(code)),
+            None => Ok(Some(shape(found))),
         }
+    }
+
+    /// Asks for a short while first: who refuses a password has done so by then, and the rest would be waited in vain.
+    fn metadata(&self, name: &str, within: Duration) -> Result<Metadata, KafkaError> {
+        self.serve();
+        let first = self.consumer.fetch_metadata(Some(name), GLANCE);
+        self.serve();
+        match first {
+            Err(error) if self.heard().reason(verdict::symptom(&error).code).is_some() => Err(error),
+            Err(error) if is_connection(verdict::symptom(&error).code) => {
+                let again = self.consumer.fetch_metadata(Some(name), within);
+                self.serve();
+                again
+            }
+            other => other,
+        }
+    }
+
+    /// What the client was last told of its connections.
+    pub(super) fn heard(&self) -> &Heard {
+        &self.consumer.client().context().heard
+    }
+
+    fn failure(&self, about: &str, error: &KafkaError) -> Failure {
+        verdict::explained(Step::Ask, about, error, self.heard())
     }
 
     /// See [`crate::log::Log::bounds`].
@@ -183,15 +221,28 @@ impl Scout {
         self.serve();
         self.consumer
             .fetch_watermarks(name, number(at.partition), ANSWER_WITHIN)
-            .map_err(|error| verdict::failure(Step::Ask, &format!("{name}[{}]", at.partition), &error))
+            .map_err(|error| self.failure(&format!("{name}[{}]", at.partition), &error))
     }
 
-    /// Lets the client's log lines out; its errors show in the answers.
+    /// The answers are explained by what the client hears.
     fn serve(&self) {
-        if let Some(Err(error)) = self.consumer.poll(Duration::ZERO) {
+        if let Some(error) = serve(&self.consumer) {
             tracing::debug!("asking the brokers: {error}");
         }
     }
+}
+
+/// Lets a client's log lines and errors out; the last error. While nobody asks, many gather.
+fn serve(consumer: &BaseConsumer<Plain>) -> Option<KafkaError> {
+    // A log line that was served and a queue that is empty look alike: hence a number.
+    const AT_ONCE: usize = 32;
+    (0..AT_ONCE).filter_map(|_| consumer.poll(Duration::ZERO)?.err()).fold(None, |_, error| Some(error))
+}
+
+fn shape(topic: &MetadataTopic) -> (u32, u32) {
+    let partitions = u32::try_from(topic.partitions().len()).unwrap_or(u32::MAX);
+    let copies = topic.partitions().iter().map(|partition| partition.replicas().len()).min().unwrap_or(0);
+    (partitions, u32::try_from(copies).unwrap_or(u32::MAX))
 }
 
 fn is_missing(error: &KafkaError) -> bool {

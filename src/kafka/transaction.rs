@@ -18,7 +18,7 @@ use crate::config::KafkaSettings;
 use crate::log::{Failure, Output, Verdict};
 
 use super::client::{self, Kind, Names, number};
-use super::context::{log_error, log_line};
+use super::context::{Heard, log_line};
 use super::verdict::{self, Step};
 
 /// How long to rest between two looks for deliveries. rust-rdkafka's own flush looks every 100 ms, which then is what a
@@ -29,6 +29,7 @@ const REST: Duration = Duration::from_micros(250);
 #[derive(Default)]
 struct Deliveries {
     refused: Mutex<Option<(String, Code)>>,
+    heard: Heard,
 }
 
 impl ClientContext for Deliveries {
@@ -37,7 +38,7 @@ impl ClientContext for Deliveries {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        log_error(&error, reason);
+        self.heard.hear(&error, reason);
     }
 }
 
@@ -76,7 +77,11 @@ impl Transactions {
             .create_with_context(Deliveries::default())
             .map_err(|error| verdict::failure(Step::Open, id, &error))?;
         let timeout = settings.transaction_timeout;
-        producer.init_transactions(timeout).map_err(|error| verdict::failure(Step::Init, id, &error))?;
+        producer.init_transactions(timeout).map_err(|error| {
+            // Nobody has listened to the client's own troubles meanwhile.
+            producer.poll(Duration::ZERO);
+            verdict::explained(Step::Init, id, &error, &producer.context().heard)
+        })?;
         Ok(Transactions { producer, names, timeout, open: false, fenced: false })
     }
 
@@ -132,6 +137,7 @@ impl Transactions {
         }
         let committed = self.producer.commit_transaction(left(until));
         committed.map_err(|error| self.failed(Step::Commit, &error))?;
+        self.producer.context().heard.forget();
         self.open = false;
         Ok(())
     }
@@ -143,7 +149,7 @@ impl Transactions {
 
     fn failed(&mut self, step: Step, error: &KafkaError) -> Failure {
         self.fenced |= verdict::is_fenced(verdict::symptom(error).code);
-        verdict::failure(step, "", error)
+        verdict::explained(step, "", error, &self.producer.context().heard)
     }
 
     /// Takes in the deliveries told so far, then rests a little.
@@ -157,7 +163,10 @@ impl Transactions {
     fn drain(&mut self, until: Instant) -> Result<(), Failure> {
         while self.producer.in_flight_count() > 0 {
             if Instant::now() >= until {
-                let message = format!("the brokers have not taken what was written for {:?}", self.timeout);
+                let heard = self.producer.context().heard.reason(Code::OperationTimedOut);
+                let reason = heard.map_or_else(String::new, |(_, reason)| format!(": {reason}"));
+                let message =
+                    format!("the brokers have not taken what was written for {:?}{reason}", self.timeout);
                 return Err(Failure::new(Verdict::NewProducer, message));
             }
             self.look();

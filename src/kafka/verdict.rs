@@ -5,6 +5,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use crate::log::{Cause, Failure, Verdict};
 
 use super::client::is_secret;
+use super::context::Heard;
 
 /// What was being done when the error came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,6 +170,16 @@ pub(super) fn failure(step: Step, about: &str, error: &KafkaError) -> Failure {
     from_parts(step, about, symptom, &text)
 }
 
+/// The same where the call itself may know less than the client has heard.
+pub(super) fn explained(step: Step, about: &str, error: &KafkaError, heard: &Heard) -> Failure {
+    let symptom = symptom(error);
+    match heard.reason(symptom.code) {
+        Some((code, reason)) if is_forbidden(code) => from_parts(step, about, Symptom::code(code), &reason),
+        Some((_, reason)) => from_parts(step, about, symptom, &reason),
+        None => failure(step, about, error),
+    }
+}
+
 /// The failure that a bare code stands for.
 pub(super) fn failure_of(step: Step, about: &str, code: Code) -> Failure {
     from_parts(step, about, Symptom::code(code), &code.to_string())
@@ -176,29 +187,50 @@ pub(super) fn failure_of(step: Step, about: &str, code: Code) -> Failure {
 
 fn from_parts(step: Step, about: &str, symptom: Symptom, text: &str) -> Failure {
     let about = if about.is_empty() { String::new() } else { format!(" ({about})") };
-    let remedy = remedy(symptom.code);
+    let remedy = remedy(step, symptom.code);
     let failure = Failure::new(judge(step, symptom), format!("{}{about}: {text}{remedy}", step.doing()));
     match symptom.code {
         code if is_forbidden(code) => failure.because(Cause::NotAuthorised),
         code if is_fenced(code) => failure.because(Cause::Fenced),
+        Code::MessageSizeTooLarge | Code::MessageBatchTooLarge => failure.because(Cause::Topics),
         _ => failure,
     }
 }
 
 /// What a person can do about the errors that only a person can mend.
-const fn remedy(code: Code) -> &'static str {
+const fn remedy(step: Step, code: Code) -> &'static str {
     match code {
-        Code::TopicAuthorizationFailed => ": grant read, write and describe on this topic",
-        Code::GroupAuthorizationFailed => ": grant read on the consumer group",
-        Code::ClusterAuthorizationFailed => ": grant idempotent write on the cluster",
-        Code::TransactionalIdAuthorizationFailed => ": grant write and describe on the transactional id",
-        Code::SaslAuthenticationFailed | Code::Authentication => {
-            ": check user, password and mechanism (sasl.*)"
+        Code::TopicAuthorizationFailed => match step {
+            Step::Begin | Step::Produce | Step::SendOffsets | Step::Commit | Step::Abort => {
+                ": grant Write on this topic (kafka-acls.sh --add --operation Write --topic …)"
+            }
+            Step::Ask => {
+                ": grant Describe on this topic (kafka-acls.sh --add --operation Describe --topic …)"
+            }
+            Step::Open | Step::Poll | Step::Assign | Step::Read | Step::Init => {
+                ": grant Read on this topic (kafka-acls.sh --add --operation Read --topic …)"
+            }
+        },
+        Code::GroupAuthorizationFailed => {
+            ": grant Read on the group kafka.group (kafka-acls.sh --add --operation Read --group …)"
         }
+        Code::ClusterAuthorizationFailed => {
+            ": grant IdempotentWrite on the cluster (kafka-acls.sh --add --operation IdempotentWrite --cluster)"
+        }
+        Code::TransactionalIdAuthorizationFailed => {
+            ": grant Write and Describe on transactional ids that begin with kafka.group (kafka-acls.sh --add --operation \
+             Write --operation Describe --resource-pattern-type prefixed --transactional-id …)"
+        }
+        Code::SaslAuthenticationFailed | Code::Authentication => {
+            ": check sasl.username, sasl.password and sasl.mechanism in kafka.properties"
+        }
+        Code::SSL => ": check ssl.ca.location and the broker's certificate",
         Code::AutoOffsetReset | Code::OffsetOutOfRange => {
             ": records were deleted before they were read; lengthen retention.ms, then set the group's offset by hand"
         }
-        Code::MessageSizeTooLarge => ": raise max.message.bytes of the topic (`topics check` names it)",
+        Code::MessageSizeTooLarge | Code::MessageBatchTooLarge => {
+            ": raise max.message.bytes of the topic; `hazstream topics check` names the command"
+        }
         Code::InvalidTransactionTimeout => {
             ": lower transaction_timeout, or raise the broker's transaction.max.timeout.ms"
         }

@@ -104,6 +104,8 @@ pub enum Cause {
     ForeignState,
     /// Another process uses our transactional id, again and again.
     Fenced,
+    /// A topic is not what it must be.
+    Topics,
 }
 
 impl Failure {

@@ -74,8 +74,8 @@ pub struct Worker {
     trouble: Option<Verdict>,
     last_commit: EventTime,
     joined: bool,
-    /// The last step failed.
-    failing: bool,
+    /// When a step last failed, until that is over.
+    failing: Option<EventTime>,
 }
 
 impl Worker {
@@ -95,7 +95,7 @@ impl Worker {
             trouble: Some(Verdict::NewProducer),
             last_commit: EventTime::MIN,
             joined: false,
-            failing: false,
+            failing: None,
         }
     }
 
@@ -107,14 +107,15 @@ impl Worker {
         let done = self.try_step(clock, timeout);
         match done {
             Ok(step) => {
-                if std::mem::take(&mut self.failing) {
+                if self.is_over(step, clock) {
+                    self.failing = None;
                     self.tell(Report::Trouble(TroubleReport { worker: self.index, waits_for: None }));
                 }
                 Ok(step)
             }
             Err(failure) if failure.verdict == Verdict::Stop => Err(failure),
             Err(failure) => {
-                self.fail(&failure);
+                self.fail(&failure, clock);
                 Ok(Step { failed: true, ..Step::default() })
             }
         }
@@ -329,7 +330,15 @@ impl Worker {
         }
     }
 
-    fn fail(&mut self, failure: &Failure) {
+    /// Whether a trouble is over: something was committed since, or nothing has failed for a while. Between two failures of
+    /// one outage many steps go well, since there is nothing to read.
+    fn is_over(&self, step: Step, clock: EventTime) -> bool {
+        const QUIET_MS: i64 = 10_000;
+        let quiet = |since| !(0..QUIET_MS).contains(&clock.since_ms(since));
+        self.failing.is_some_and(|since| step.committed || quiet(since))
+    }
+
+    fn fail(&mut self, failure: &Failure, clock: EventTime) {
         let ended = match failure.verdict {
             Verdict::AbortAndRewind => Some(TransactionResult::Aborted),
             Verdict::NewProducer if failure.cause == Cause::Fenced => Some(TransactionResult::Fenced),
@@ -340,7 +349,7 @@ impl Worker {
             self.trouble = Some(failure.verdict);
             self.tell(Report::Commit(CommitReport::failed(self.index, result)));
         }
-        self.failing = true;
+        self.failing = Some(clock);
         self.tell(Report::Trouble(TroubleReport {
             worker: self.index,
             waits_for: Some(failure.message.clone()),

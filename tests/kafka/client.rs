@@ -41,6 +41,7 @@ impl Sender {
             .set("bootstrap.servers", address)
             .set("enable.idempotence", "true") // or a broker's crash would reorder and repeat what the test sent
             .set("linger.ms", "2")
+            .set("message.max.bytes", "20000000")
             .create()
             .unwrap();
         Sender { producer }

@@ -4,9 +4,12 @@ use std::fs::File;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Instant;
 
 use tempfile::TempDir;
 
+use crate::client::PATIENCE;
 use crate::support::broker::signal;
 
 /// What all processes of a test share: settings in a file, and topics of their own.
@@ -21,6 +24,15 @@ pub struct Process {
     child: Child,
     http: String,
     log: PathBuf,
+    /// Where its own lines begin: the file is appended to.
+    began: u64,
+}
+
+/// How a command ended by itself.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: i32,
+    pub stderr: String,
 }
 
 /// Small windows, short delays and quick failure detection: a test should take seconds, and cross many slides.
@@ -35,12 +47,22 @@ impl Deployment {
 
     /// The same with one more window, as a line of the list.
     pub fn with_window(name: &'static str, address: &str, more: &str) -> Deployment {
+        Deployment::build(name, [address, address], "{}", more)
+    }
+
+    /// Its processes come by the second address with librdkafka's properties, a YAML map; the test itself by the first.
+    pub fn with_properties(name: &'static str, plain: &str, address: &str, properties: &str) -> Deployment {
+        Deployment::build(name, [plain, address], properties, "")
+    }
+
+    fn build(name: &'static str, [plain, address]: [&str; 2], properties: &str, more: &str) -> Deployment {
         let folder = TempDir::with_prefix_in(format!("{name}-"), env!("CARGO_TARGET_TMPDIR")).unwrap();
         let prefix = folder.path().file_name().unwrap().to_str().unwrap();
         let rules = folder.path().join("rules.yaml");
         std::fs::write(&rules, RULES).unwrap();
         let settings = SETTINGS
             .replace("{address}", address)
+            .replace("{properties}", properties)
             .replace("{prefix}", prefix)
             .replace(
                 "{session}",
@@ -49,7 +71,7 @@ impl Deployment {
             .replace("{more}", more)
             .replace("{rules}", rules.to_str().unwrap());
         std::fs::write(folder.path().join("settings.yaml"), settings).unwrap();
-        let deployment = Deployment { name, address: address.to_string(), folder };
+        let deployment = Deployment { name, address: plain.to_string(), folder };
         let created = deployment.command(&["topics", "create"]).output().unwrap();
         assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
         deployment
@@ -65,11 +87,46 @@ impl Deployment {
         format!("{}.{name}", self.folder.path().file_name().unwrap().to_str().unwrap())
     }
 
+    /// The consumer group.
+    pub fn group(&self) -> String {
+        self.folder.path().file_name().unwrap().to_str().unwrap().to_string()
+    }
+
+    /// Run a command that must end by itself, with these variables.
+    pub fn end_of(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
+        let mut command = self.command(arguments);
+        command.env("HAZSTREAM_HTTP_LISTEN", "127.0.0.1:0").env("HAZSTREAM_KAFKA_INSTANCE", "a");
+        let child = command
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let id = child.id().to_string();
+        let (done, ended) = std::sync::mpsc::channel::<()>();
+        // A command that stays would hold the test up for ever.
+        let watch = std::thread::spawn(move || {
+            if ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                signal("KILL", &id);
+            }
+        });
+        let output = child.wait_with_output().unwrap();
+        drop(done);
+        watch.join().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        Ended {
+            code: output.status.code().unwrap_or_else(|| panic!("{arguments:?} did not end: {stderr}")),
+            stderr,
+        }
+    }
+
     /// Start a process; `instance` names it: the same name is the same replica, started again.
     pub fn start(&self, instance: &str) -> Process {
         let http = format!("127.0.0.1:{}", free_port());
         let log = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{instance}.log", self.name));
         let output = File::options().create(true).append(true).open(&log).unwrap();
+        let began = output.metadata().unwrap().len();
         let child = self
             .command(&["run"])
             .env("HAZSTREAM_KAFKA_INSTANCE", instance)
@@ -79,7 +136,7 @@ impl Deployment {
             .stderr(output)
             .spawn()
             .unwrap();
-        Process { child, http, log }
+        Process { child, http, log, began }
     }
 
     /// Fills the inputs by `hazstream generate`; what it says it sent.
@@ -108,6 +165,21 @@ impl Process {
             .filter(|(labels, _)| labels.is_empty() || labels.starts_with('{'))
             .map(|(labels, value)| (labels.to_string(), value.parse().unwrap()))
             .collect()
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        let all = std::fs::read_to_string(&self.log).unwrap();
+        all[usize::try_from(self.began).unwrap()..].to_string()
+    }
+
+    /// Look at it until something holds.
+    pub fn wait_until(&self, what: &str, holds: impl Fn(&Process) -> bool) {
+        let began = Instant::now();
+        while !holds(self) {
+            assert!(began.elapsed() < PATIENCE, "waited in vain for {what}; its log: {}", self.log.display());
+            std::thread::yield_now();
+        }
     }
 
     /// How many partitions it owns now.

@@ -15,6 +15,7 @@ use crate::client::{Reader, Sender};
 use crate::deployment::{Deployment, Process};
 use crate::load::Load;
 use crate::support::broker;
+use crate::support::disk::SmallDisk;
 use crate::truth::Truth;
 
 #[test]
@@ -93,6 +94,32 @@ fn every_window_count_and_alert_equals_the_oracle_after_a_broker_restart() {
     load.stop();
     Truth::of(&deployment).expect(&deployment);
     process.expect_alive();
+}
+
+/// A Kafka whose only disk is full ends itself. What must hold is that hazstream waits, and that nothing is missing afterwards.
+#[test]
+fn every_window_count_and_alert_equals_the_oracle_after_the_brokers_disk_was_full() {
+    if broker::left_out() {
+        return;
+    }
+    let Some(disk) = SmallDisk::mount(&broker::directory("full"), 100) else { return };
+    let Some(mut broker) = broker::own("full") else { return };
+    let deployment = Deployment::new("full", broker.address());
+    let load = Pump::start(&deployment, 8);
+    let mut process = deployment.start("a");
+    progress(&deployment).wait_for(100);
+    disk.fill();
+    broker.expect_end();
+    process.wait_until("it to wait", |process| {
+        process.metric("hazstream_worker_waiting").iter().any(|(_, value)| *value == 1.0)
+    });
+    disk.free();
+    broker.restart();
+    progress(&deployment).wait_for(100);
+    load.stop();
+    Truth::of(&deployment).expect(&deployment);
+    process.expect_alive();
+    assert!(process.log().contains("waits: "), "it says so");
 }
 
 #[test]

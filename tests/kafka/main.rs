@@ -5,6 +5,7 @@ mod broker;
 mod client;
 mod deployment;
 mod exactly_once;
+mod faults;
 mod generate;
 mod group;
 mod load;
@@ -12,6 +13,7 @@ mod log;
 mod member;
 #[path = "../oracle/mod.rs"]
 mod oracle;
+mod secure;
 #[path = "../support/mod.rs"]
 mod support;
 mod topics;

@@ -11,6 +11,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 /// A running broker.
 pub struct Broker {
@@ -21,7 +22,8 @@ pub struct Broker {
 /// A broker that this process started.
 struct Own {
     name: String,
-    ports: [u16; 2],
+    /// The plain one, the controller's, and the secure one if there is to be one.
+    ports: Vec<u16>,
     serve: Child,
     /// Closing it ends the broker and removes its data, and [`Child::wait`] would close it: so it is kept apart.
     pipe: Option<ChildStdin>,
@@ -36,7 +38,7 @@ pub fn shared() -> Option<&'static Broker> {
     }
     let broker = SHARED.get_or_init(|| match std::env::var("HAZSTREAM_TEST_KAFKA") {
         Ok(address) => Ok(Broker { address, own: None }),
-        Err(_) => Broker::start("shared"),
+        Err(_) => Broker::start("shared", 2),
     });
     Some(broker.as_ref().unwrap_or_else(|why| panic!("{why}")))
 }
@@ -46,7 +48,17 @@ pub fn own(name: &str) -> Option<Broker> {
     if left_out() {
         return None;
     }
-    Some(Broker::start(name).unwrap_or_else(|why| panic!("{why}")))
+    Some(Broker::start(name, 2).unwrap_or_else(|why| panic!("{why}")))
+}
+
+/// The one broker with a listener of TLS and SASL, and with ACLs, that all tests of a binary share.
+pub fn secured() -> Option<&'static Broker> {
+    static SECURED: OnceLock<Result<Broker, String>> = OnceLock::new();
+    if left_out() {
+        return None;
+    }
+    let broker = SECURED.get_or_init(|| Broker::start("secured", 3));
+    Some(broker.as_ref().unwrap_or_else(|why| panic!("{why}")))
 }
 
 /// Whether the tests that need Kafka are to be left out. `make test` says so in its last line.
@@ -60,21 +72,61 @@ impl Broker {
         &self.address
     }
 
+    /// Where clients that know a password connect, and the certificate that they must trust.
+    pub fn secure(&self) -> (String, PathBuf) {
+        let own = self.own.as_ref().expect("a broker of the tests' own");
+        (format!("127.0.0.1:{}", own.ports[2]), directory(&own.name).join("broker.pem"))
+    }
+
+    /// Run one of Kafka's stock tools against it.
+    pub fn tool(&self, class: &str, arguments: &[&str]) {
+        let mut tool = Command::new(root().join("scripts/kafka"));
+        tool.args(["tool", class, "--bootstrap-server", &self.address]).args(arguments);
+        let output = tool.output().expect("scripts/kafka can be run");
+        assert!(
+            output.status.success(),
+            "{class} {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
     /// Kill the broker as a crash would, and start it again on the same port with the same data.
     pub fn crash_and_restart(&mut self) {
+        self.crash();
+        self.restart();
+    }
+
+    /// Kill the broker as a crash would.
+    pub fn crash(&mut self) {
         let own = self.own.as_mut().expect("only a broker of the test's own can be restarted");
         signal("KILL", &own.java);
         own.serve.wait().expect("the script ends when its broker does");
-        *own = serve(&own.name, own.ports).expect("the broker starts again");
     }
 
-    fn start(name: &str) -> Result<Broker, String> {
+    /// Wait until the broker has ended by itself.
+    pub fn expect_end(&mut self) {
+        let own = self.own.as_mut().expect("a broker of the tests' own");
+        let began = Instant::now();
+        while own.serve.try_wait().expect("it is our child").is_none() {
+            assert!(began.elapsed() < Duration::from_secs(120), "the broker goes on");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Start it again on the same port with the same data.
+    pub fn restart(&mut self) {
+        let own = self.own.as_mut().expect("only a broker of the test's own can be restarted");
+        *own = serve(&own.name, own.ports.clone()).expect("the broker starts again");
+    }
+
+    fn start(name: &str, listeners: usize) -> Result<Broker, String> {
         // A port that was free a moment ago may be taken by somebody else before the broker binds it.
         let mut why = String::new();
         for _ in 0..3 {
-            let ports = free_ports();
+            let ports = free_ports(listeners);
+            let address = format!("127.0.0.1:{}", ports[0]);
             match serve(name, ports) {
-                Ok(own) => return Ok(Broker { address: format!("127.0.0.1:{}", ports[0]), own: Some(own) }),
+                Ok(own) => return Ok(Broker { address, own: Some(own) }),
                 Err(text) => why = text,
             }
             if !why.contains("Address already in use") {
@@ -99,10 +151,10 @@ impl Drop for Broker {
 }
 
 /// Run the script until its broker is ready.
-fn serve(name: &str, ports: [u16; 2]) -> Result<Own, String> {
+fn serve(name: &str, ports: Vec<u16>) -> Result<Own, String> {
     let mut script = Command::new(root().join("scripts/kafka"))
         .args(["serve".as_ref(), directory(name).as_os_str()])
-        .args(ports.map(|port| port.to_string()))
+        .args(ports.iter().map(u16::to_string))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -138,14 +190,14 @@ fn root() -> &'static Path {
 }
 
 /// Two runs of the tests at once do not share a directory.
-fn directory(name: &str) -> PathBuf {
+pub fn directory(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(std::process::id().to_string()).join(name)
 }
 
-fn free_ports() -> [u16; 2] {
-    // Both are held until both are known, so that they differ.
-    let held = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
-    held.map(|listener| listener.local_addr().expect("a bound port").port())
+fn free_ports(count: usize) -> Vec<u16> {
+    // All are held until all are known, so that they differ.
+    let held: Vec<_> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
+    held.iter().map(|listener| listener.local_addr().expect("a bound port").port()).collect()
 }
 
 /// Send a signal to a process by its id.

@@ -3,16 +3,17 @@
 mod plan;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigEntry, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::metadata::MetadataTopic;
 
 use crate::config::KafkaSettings;
 
-use super::client::{self, Kind};
-use super::context::Plain;
+use super::client::{self, Kind, Names};
+use super::context::{Plain, is_connection};
+use super::reader::Scout;
 use super::verdict::{self, is_forbidden};
 
 pub use plan::{Finding, Severity, TopicPlan, TopicsPlan};
@@ -48,7 +49,17 @@ pub enum TopicsError {
         /// What librdkafka says.
         reason: String,
     },
-    /// The cluster refuses us.
+    /// The cluster does not believe who we are.
+    #[error(
+        "{servers} refuses the credentials: {reason}: check sasl.username, sasl.password and sasl.mechanism in kafka.properties"
+    )]
+    Unknown {
+        /// Where.
+        servers: String,
+        /// What librdkafka says.
+        reason: String,
+    },
+    /// The cluster refuses what we want.
     #[error("not permitted: {what}: {reason}")]
     Forbidden {
         /// What was asked for.
@@ -64,6 +75,8 @@ pub enum TopicsError {
 /// The cluster, as far as topics go.
 pub struct Cluster {
     admin: AdminClient<Plain>,
+    /// Asks for what is there; unlike the other it hears why it cannot.
+    scout: Scout,
     servers: String,
     runtime: tokio::runtime::Runtime,
 }
@@ -77,11 +90,13 @@ impl Cluster {
         let other = |error: &KafkaError| TopicsError::Other(verdict::describe(error));
         let config = client::config(settings, Kind::Admin, &[])
             .map_err(|failure| TopicsError::Other(failure.message))?;
-        let admin = config.create_with_context(Plain).map_err(|error| other(&error))?;
+        let admin = config.create_with_context(Plain::default()).map_err(|error| other(&error))?;
+        let scout = Scout::open(settings, Arc::new(Names::new(settings)))
+            .map_err(|failure| TopicsError::Other(failure.message))?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .map_err(|error| TopicsError::Other(error.to_string()))?;
-        Ok(Cluster { admin, servers: settings.bootstrap_servers.clone(), runtime })
+        Ok(Cluster { admin, scout, servers: settings.bootstrap_servers.clone(), runtime })
     }
 
     /// Makes the topics that are missing, and waits until they can be seen; the others are left as they are.
@@ -123,7 +138,7 @@ impl Cluster {
             // Somebody else was quicker.
             Some(Err((_, Code::TopicAlreadyExists))) => Ok(Outcome::Existed),
             Some(Err((name, code))) if is_forbidden(code) => {
-                let what = format!("create topic {name} (grant CREATE on the cluster or the topic)");
+                let what = format!("create topic {name} (grant Create on the cluster or the topic)");
                 Err(TopicsError::Forbidden { what, reason: code.to_string() })
             }
             Some(Err((_, code))) => Ok(Outcome::Refused(code.to_string())),
@@ -150,24 +165,12 @@ impl Cluster {
 
     /// Partitions and copies, `None` when there is no such topic.
     fn found(&self, name: &str) -> Result<Option<(u32, u32)>, TopicsError> {
-        let what = format!("describe topic {name}");
-        let metadata = match self.admin.inner().fetch_metadata(Some(name), ANSWER_WITHIN) {
-            Ok(metadata) => metadata,
-            Err(error) if error.rdkafka_error_code().is_some_and(is_missing) => return Ok(None),
-            Err(error) => return Err(self.error(&what, &error)),
-        };
-        let Some(topic) = metadata.topics().iter().find(|topic| topic.name() == name) else {
-            return Ok(None);
-        };
-        match topic.error().map(Code::from) {
-            None => Ok(Some(shape(topic))),
-            Some(code) if is_missing(code) => Ok(None),
-            Some(code) => Err(self.error(&what, &KafkaError::MetadataFetch(code))),
-        }
+        let asked = self.scout.shape(name, ANSWER_WITHIN);
+        asked.map_err(|error| self.error(&format!("describe topic {name} (grant Describe on it)"), &error))
     }
 
     fn described(&self, name: &str) -> Result<BTreeMap<String, String>, TopicsError> {
-        let what = format!("describe the settings of topic {name} (grant DESCRIBE_CONFIGS)");
+        let what = format!("describe the settings of topic {name} (grant DescribeConfigs on it)");
         let options = AdminOptions::new().request_timeout(Some(ANSWER_WITHIN));
         let topic = [ResourceSpecifier::Topic(name)];
         let asked = self.admin.describe_configs(&topic, &options);
@@ -183,27 +186,15 @@ impl Cluster {
     }
 
     fn error(&self, what: &str, error: &KafkaError) -> TopicsError {
-        let reason = verdict::describe(error);
-        match error.rdkafka_error_code() {
-            Some(code) if is_forbidden(code) => TopicsError::Forbidden { what: what.into(), reason },
-            Some(
-                Code::BrokerTransportFailure
-                | Code::AllBrokersDown
-                | Code::OperationTimedOut
-                | Code::Resolve
-                | Code::SSL,
-            ) => TopicsError::Unreachable { servers: self.servers.clone(), reason },
+        let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
+        let (code, reason) = self.scout.heard().reason(code).unwrap_or((code, verdict::describe(error)));
+        match code {
+            Code::Authentication | Code::SaslAuthenticationFailed => {
+                TopicsError::Unknown { servers: self.servers.clone(), reason }
+            }
+            code if is_forbidden(code) => TopicsError::Forbidden { what: what.into(), reason },
+            code if is_connection(code) => TopicsError::Unreachable { servers: self.servers.clone(), reason },
             _ => TopicsError::Other(format!("{what}: {reason}")),
         }
     }
-}
-
-fn shape(topic: &MetadataTopic) -> (u32, u32) {
-    let partitions = u32::try_from(topic.partitions().len()).unwrap_or(u32::MAX);
-    let copies = topic.partitions().iter().map(|partition| partition.replicas().len()).min().unwrap_or(0);
-    (partitions, u32::try_from(copies).unwrap_or(u32::MAX))
-}
-
-const fn is_missing(code: Code) -> bool {
-    matches!(code, Code::UnknownTopicOrPartition | Code::UnknownTopic)
 }
