@@ -83,6 +83,13 @@ impl AssessTask {
         }
     }
 
+    /// Forgets what changed, for a replay whose state nobody will read back.
+    pub fn forget_changes(&mut self) {
+        self.cells.dirty.clear();
+        self.book.forget_changes();
+        self.changed.clear();
+    }
+
     /// Takes one record of this task back; `None` is a tombstone. A log that is not compacted yet holds older records of
     /// the same key: each replaces the one before.
     pub fn restore(&mut self, kind: &str, id: &str, value: Option<&[u8]>) -> Result<(), StateError> {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::config::Problem;
+use crate::log::{Cause, Failure};
 
 /// What the process's exit code says to whoever started it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,11 +22,13 @@ pub enum Exit {
     ForeignState = 6,
     /// Another process uses our transactional id, again and again.
     Fenced = 7,
+    /// A backtest's alert events are not those that were sent.
+    Differs = 8,
 }
 
 impl Exit {
     /// Every code but 0, with what it means and what to do: the foot of `--help`.
-    pub const ALL: [(Exit, &'static str); 7] = [
+    pub const ALL: [(Exit, &'static str); 8] = [
         (Exit::Other, "anything else; the message says what"),
         (Exit::BadConfiguration, "settings, taxonomy, rules or arguments are wrong: each mistake is named"),
         (Exit::Unreachable, "no broker answered: look at kafka.bootstrap_servers and the network"),
@@ -33,6 +36,7 @@ impl Exit {
         (Exit::Topics, "topics are missing or wrong: hazstream topics check names each remedy"),
         (Exit::ForeignState, "the stored state is of a newer version or of another group"),
         (Exit::Fenced, "another process runs under the same kafka.instance: give each its own"),
+        (Exit::Differs, "backtest: its alert events are not those that were sent; the message counts how"),
     ];
 
     /// The number.
@@ -80,6 +84,20 @@ impl From<Vec<String>> for Stop {
     }
 }
 
+impl From<Failure> for Stop {
+    /// What only a person can mend.
+    fn from(failure: Failure) -> Self {
+        let exit = match failure.cause {
+            Cause::Other => Exit::Other,
+            Cause::NotAuthorised => Exit::NotAuthorised,
+            Cause::ForeignState => Exit::ForeignState,
+            Cause::Fenced => Exit::Fenced,
+            Cause::Topics => Exit::Topics,
+        };
+        Stop::new(exit, failure)
+    }
+}
+
 impl From<anyhow::Error> for Stop {
     fn from(error: anyhow::Error) -> Self {
         Stop::new(Exit::Other, format!("{error:#}"))
@@ -99,7 +117,7 @@ mod tests {
     #[test]
     fn codes_are_those_of_the_help() {
         let codes: Vec<u8> = Exit::ALL.iter().map(|(exit, _)| exit.code()).collect();
-        assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 8]);
     }
 
     #[test]

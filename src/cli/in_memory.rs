@@ -10,7 +10,7 @@ use super::pipeline::Pipeline;
 use crate::config::Settings;
 use crate::event::EventTime;
 use crate::log::memory::{Broker, Layout, Payload};
-use crate::log::{Failure, Input, Log, Output, Topic};
+use crate::log::{Input, Log, Output, Topic};
 use crate::observer::Observer;
 use crate::warn::AlertEvent;
 use crate::worker::{Seen, Worker};
@@ -66,13 +66,19 @@ impl InMemory {
         InMemory { broker, worker, news }
     }
 
+    /// The log itself.
+    #[cfg(test)]
+    pub fn broker(&self) -> &Broker {
+        &self.broker
+    }
+
     /// Puts a record into an input.
     ///
     /// # Errors
     /// Only if the log has no such topic.
     pub fn send(&self, input: Input, key: &[u8], value: &[u8], arrival: EventTime) -> Result<(), Stop> {
         let payload = Payload { key: Some(key.to_vec()), value: Some(value.to_vec()), headers: Vec::new() };
-        self.broker.send_at(Topic::Input(input), None, payload, arrival).map_err(stop)?;
+        self.broker.send_at(Topic::Input(input), None, payload, arrival)?;
         Ok(())
     }
 
@@ -83,7 +89,7 @@ impl InMemory {
     pub fn run_to(&mut self, clock: EventTime) -> Result<Vec<AlertEvent>, Stop> {
         self.broker.advance(clock);
         for _ in 0..STEPS_MAX {
-            let step = self.worker.step(clock, Duration::ZERO).map_err(stop)?;
+            let step = self.worker.step(clock, Duration::ZERO)?;
             if step.running && step.records == 0 && !step.committed {
                 return self.news.try_iter().map(|output| event(&output)).collect();
             }
@@ -110,10 +116,6 @@ fn event(output: &Output) -> Result<AlertEvent, Stop> {
     let value = output.value.as_deref().unwrap_or_default();
     serde_json::from_slice(value)
         .map_err(|error| Stop::new(Exit::Other, format!("an alert event that cannot be read: {error}")))
-}
-
-fn stop(failure: Failure) -> Stop {
-    Stop::new(Exit::Other, failure)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::{Context, clock, print};
 use crate::config::Settings;
 use crate::http::{App, Server};
 use crate::kafka::KafkaLog;
-use crate::log::{Cause, Failure, Log, Topic, Verdict};
+use crate::log::{Failure, Log, Topic, Verdict};
 use crate::observer::Observer;
 use crate::worker::report::{Report, TroubleReport};
 use crate::worker::{Plan, Seen, Worker};
@@ -81,7 +81,7 @@ fn work(
 }
 
 fn open(settings: &Settings, worker: usize) -> Result<Log, Stop> {
-    Ok(Log::Kafka(Box::new(KafkaLog::open(&settings.kafka, worker, clock::now).map_err(stop)?)))
+    Ok(Log::Kafka(Box::new(KafkaLog::open(&settings.kafka, worker, clock::now)?)))
 }
 
 /// Drives one worker. Nothing that a broker does ends it.
@@ -103,7 +103,7 @@ fn drive(
     });
     let mut worker = Worker::new(index, log, plan, listener);
     while !stopping.requested() {
-        let step = worker.step(clock::now(), POLL_WAIT).map_err(stop)?;
+        let step = worker.step(clock::now(), POLL_WAIT)?;
         if step.failed && stopping.wait(REST) {
             break;
         }
@@ -183,7 +183,7 @@ fn wait_for_topics(
                     missing.join(", ")
                 )));
             }
-            Err(failure) if failure.verdict == Verdict::Stop => return Err(stop(failure)),
+            Err(failure) if failure.verdict == Verdict::Stop => return Err(failure.into()),
             Err(failure) => tell(Some(failure.message)),
         }
         if stopping.wait(REST) {
@@ -207,16 +207,4 @@ fn expect_undivided_anew(settings: &Settings, partitions: &BTreeMap<Topic, u32>)
         }
     }
     Ok(())
-}
-
-/// The end of the program for what only a person can mend.
-fn stop(failure: Failure) -> Stop {
-    let exit = match failure.cause {
-        Cause::Other => Exit::Other,
-        Cause::NotAuthorised => Exit::NotAuthorised,
-        Cause::ForeignState => Exit::ForeignState,
-        Cause::Fenced => Exit::Fenced,
-        Cause::Topics => Exit::Topics,
-    };
-    Stop::new(exit, failure)
 }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode as Code;
 
@@ -13,8 +12,9 @@ use crate::event::EventTime;
 use crate::log::{Change, Each, Failure, Topic, TopicPartition, Verdict};
 
 use super::batch::{Batch, Bell, Queue};
-use super::client::{self, Kind, Names, number};
+use super::client::{self, Kind, Names};
 use super::group::Group;
+use super::reader;
 use super::run::{self, Piece};
 use super::verdict::{self, Step};
 
@@ -244,21 +244,8 @@ impl Member {
     /// See [`crate::log::Log::committed`]. A read_committed consumer is told of stable offsets only: librdkafka asks again
     /// until its time is up, and then says that they are not.
     pub(super) fn committed(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>, Failure> {
-        let list = self.names.list(partitions);
-        let answer = self.consumer.committed_offsets(list, ANSWER_WITHIN);
-        let answer = answer.map_err(|error| verdict::failure(Step::Ask, "committed offsets", &error))?;
+        let committed = reader::committed(&self.consumer, &self.names, partitions, ANSWER_WITHIN)?;
         self.consumer.client().context().heard.forget();
-        let of = |at: &TopicPartition| {
-            let name = self.names.name(at.topic);
-            let about = format!("committed offset of {name}[{}]", at.partition);
-            let missing = || Failure::new(Verdict::Retry, format!("no answer about the {about}"));
-            let element = answer.find_partition(name, number(at.partition)).ok_or_else(missing)?;
-            element.error().map_err(|error| verdict::failure(Step::Ask, &about, &error))?;
-            match element.offset() {
-                Offset::Offset(offset) => Ok(Some(offset)),
-                _ => Ok(None),
-            }
-        };
-        partitions.iter().map(of).collect()
+        Ok(committed)
     }
 }

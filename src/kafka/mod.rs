@@ -6,6 +6,7 @@
 //! - [`batch`]: the only file that calls librdkafka's C functions itself.
 //! - [`verdict`]: which error means what to do.
 //! - [`topics`]: `topics create` and `topics check`.
+//! - [`history`]: a reader beside the group, for backtests.
 //! - [`feed`]: a plain fast producer for the generator.
 //!
 //! Nothing here knows what an event, a tally or an alert is.
@@ -15,6 +16,7 @@ mod client;
 mod context;
 pub mod feed;
 mod group;
+mod history;
 mod log;
 mod member;
 mod reader;
@@ -25,4 +27,5 @@ mod transaction;
 mod verdict;
 
 pub use client::{check_properties, transactional_id};
+pub use history::History;
 pub use log::KafkaLog;

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::TopicPartitionList;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::metadata::{Metadata, MetadataTopic};
+use rdkafka::{Offset, TopicPartitionList};
 
 use crate::config::KafkaSettings;
 use crate::event::EventTime;
-use crate::log::{Each, Failure, Topic, TopicPartition};
+use crate::log::{Each, Failure, Topic, TopicPartition, Verdict};
 
 use super::batch::{Batch, Bell, Queue};
 use super::client::{self, Kind, Names, number};
@@ -95,6 +95,11 @@ impl Reader {
             _ => self.stop(),
         }
         reached
+    }
+
+    /// See [`crate::log::Log::committed`].
+    pub(super) fn committed(&self, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>, Failure> {
+        committed(&self.consumer, &self.names, partitions, ANSWER_WITHIN)
     }
 
     fn deliver(
@@ -243,6 +248,29 @@ fn shape(topic: &MetadataTopic) -> (u32, u32) {
     let partitions = u32::try_from(topic.partitions().len()).unwrap_or(u32::MAX);
     let copies = topic.partitions().iter().map(|partition| partition.replicas().len()).min().unwrap_or(0);
     (partitions, u32::try_from(copies).unwrap_or(u32::MAX))
+}
+
+/// The group's committed offsets as this consumer is told them.
+pub(super) fn committed<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    names: &Names,
+    partitions: &[TopicPartition],
+    within: Duration,
+) -> Result<Vec<Option<i64>>, Failure> {
+    let answer = consumer.committed_offsets(names.list(partitions), within);
+    let answer = answer.map_err(|error| verdict::failure(Step::Ask, "committed offsets", &error))?;
+    let of = |at: &TopicPartition| {
+        let name = names.name(at.topic);
+        let about = format!("committed offset of {name}[{}]", at.partition);
+        let missing = || Failure::new(Verdict::Retry, format!("no answer about the {about}"));
+        let element = answer.find_partition(name, number(at.partition)).ok_or_else(missing)?;
+        element.error().map_err(|error| verdict::failure(Step::Ask, &about, &error))?;
+        match element.offset() {
+            Offset::Offset(offset) => Ok(Some(offset)),
+            _ => Ok(None),
+        }
+    };
+    partitions.iter().map(of).collect()
 }
 
 fn is_missing(error: &KafkaError) -> bool {

@@ -171,6 +171,12 @@ impl Book {
             .collect()
     }
 
+    /// Forgets what changed since the last call.
+    pub fn forget_changes(&mut self) {
+        self.changed.clear();
+        self.transitions.clear();
+    }
+
     /// Takes an alert back from its stored form.
     pub fn restore(&mut self, stored: &[u8]) -> Result<(), serde_json::Error> {
         let entry: Entry = serde_json::from_slice(stored)?;

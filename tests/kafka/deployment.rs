@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Instant;
 
@@ -146,6 +146,23 @@ impl Deployment {
         let output = command.args(arguments.split(' ')).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&std::fs::read(totals).unwrap()).unwrap()
+    }
+
+    /// Runs another command with its settings to its end.
+    pub fn run(&self, arguments: &str) -> Output {
+        self.command(&arguments.split(' ').collect::<Vec<_>>()).output().unwrap()
+    }
+
+    /// The rules, as they are written.
+    pub fn rules(&self) -> &'static str {
+        RULES
+    }
+
+    /// A file beside its settings, with this text; its path.
+    pub fn file(&self, name: &str, text: &str) -> String {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.into_os_string().into_string().unwrap()
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
