@@ -9,12 +9,14 @@
 #[path = "../../tests/support/broker.rs"]
 mod broker;
 mod latency;
+mod many_rules;
 mod pipeline;
 mod probe;
 mod reference;
 mod report;
 #[path = "../../tests/support/skip.rs"]
 mod skip;
+mod stored;
 
 use std::process::Command;
 
@@ -31,7 +33,7 @@ pub struct Arguments {
     /// Readings in the input of the throughput figures
     #[arg(long, default_value_t = 5_000_000)]
     events: u64,
-    /// Only these figures: R1,R2,R3,R4,R8,L1,M1,T1
+    /// Only these figures: R1,R2,R3,R4,R8,R10,R11,L1,M1,T1
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Where the result goes; `-`: only to the terminal
@@ -59,12 +61,21 @@ fn main() -> anyhow::Result<()> {
     let Some(broker) = broker::own("bench") else { return Ok(()) };
     let mut report = Report::new(&arguments);
     let wanted = |id: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == id);
+    if ["R1", "R2", "R3", "R4", "R8", "R10"].into_iter().any(wanted) {
+        pipeline::fill(broker.address(), arguments.events)?;
+    }
     if ["R1", "R2", "R3", "R4", "R8"].into_iter().any(wanted) {
         for figure in throughput(&arguments, broker.address())? {
             if wanted(figure.id) {
                 report.add(figure);
             }
         }
+    }
+    if wanted("R10") {
+        report.add(many_rules::figure(&arguments, broker.address())?);
+    }
+    if wanted("R11") {
+        report.add(stored::figure(&arguments, broker.address())?);
     }
     if wanted("L1") {
         report.add(latency::alert_latency(&arguments, broker.address())?);
@@ -95,7 +106,6 @@ const FIVE: &str = "[10m/10s, 1h/1m, 24h/5m, 7d/1h, 30d/6h]";
 /// R1 to R8: rates of runs over the same input, in turns.
 fn throughput(arguments: &Arguments, address: &str) -> anyhow::Result<Vec<Figure>> {
     let events = arguments.events;
-    pipeline::fill(address, events)?;
     let windows =
         |windows: &'static str| move |address: &str| pipeline::rate(address, events, windows, "100ms");
     type Run<'a> = Box<dyn Fn(&str) -> anyhow::Result<f64> + 'a>;

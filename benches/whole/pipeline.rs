@@ -57,8 +57,16 @@ pub fn fill(address: &str, events: u64) -> anyhow::Result<()> {
 
 /// Run the pipeline over the whole input; events per second between the first committed offset and the last.
 pub fn rate(address: &str, events: u64, windows: &str, commit: &str) -> anyhow::Result<f64> {
+    rate_by(address, events, windows, commit, "")
+}
+
+/// The same by the rules of this file; `""`: as the windows allow.
+pub fn rate_by(address: &str, events: u64, windows: &str, commit: &str, rules: &str) -> anyhow::Result<f64> {
     let name = fresh("rate");
-    let environment = environment(address, &name, windows, commit);
+    let mut environment = environment(address, &name, windows, commit);
+    if !rules.is_empty() {
+        environment.push(("HAZSTREAM_RULES_FILE".to_owned(), rules.to_owned()));
+    }
     hazstream("0", &["topics", "create"], &environment).wait_well()?;
     let running = hazstream("1", &["run"], &environment).start()?;
     let committed = Committed::of(address, &name, INPUT)?;
@@ -102,8 +110,19 @@ pub fn memory(address: &str) -> anyhow::Result<Figure> {
     Ok(Figure::value("M1", what, "200 MB", "MB", &[peak_mb], ""))
 }
 
+/// Look until something holds.
+pub fn wait_for(what: &str, mut holds: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
+    let began = Instant::now();
+    while !holds()? {
+        ensure!(began.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::sleep(LOOK);
+    }
+    Ok(())
+}
+
 /// The offsets that a group has committed in a topic.
 pub struct Committed {
+    topic: String,
     consumer: BaseConsumer,
     partitions: TopicPartitionList,
 }
@@ -118,12 +137,23 @@ impl Committed {
             .create()?;
         let mut partitions = TopicPartitionList::new();
         partitions.add_partition_range(topic, 0, PARTITIONS - 1);
-        Ok(Committed { consumer, partitions })
+        Ok(Committed { topic: topic.to_owned(), consumer, partitions })
     }
 
     pub fn records(&self) -> anyhow::Result<u64> {
         let offsets = self.consumer.committed_offsets(self.partitions.clone(), Duration::from_secs(10))?;
         Ok(offsets.elements().iter().filter_map(|at| at.offset().to_raw()).map(|at| at.max(0) as u64).sum())
+    }
+}
+
+impl Committed {
+    /// How many offsets there are behind the committed ones, control records included.
+    pub fn lag(&self) -> anyhow::Result<u64> {
+        let mut end = 0;
+        for partition in 0..PARTITIONS {
+            end += self.consumer.fetch_watermarks(&self.topic, partition, Duration::from_secs(10))?.1;
+        }
+        Ok((end as u64).saturating_sub(self.records()?))
     }
 }
 
@@ -148,6 +178,14 @@ impl Prepared {
         Ok(())
     }
 
+    /// Run it to its end, and take what it says to people.
+    pub fn wait_for_words(mut self) -> anyhow::Result<String> {
+        let output = self.command.output()?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(output.status.success(), "{:?}: {said}", self.command);
+        Ok(said)
+    }
+
     /// Start it; its log goes to target.
     pub fn start(mut self) -> anyhow::Result<Running> {
         let log = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench.log");
@@ -167,6 +205,16 @@ impl Running {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("VmHWM")?;
         Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+    }
+}
+
+impl Running {
+    /// SIGTERM: the last commit, and the end.
+    pub fn stop(mut self) -> anyhow::Result<()> {
+        crate::broker::signal("TERM", &self.child.id().to_string());
+        let status = self.child.wait()?;
+        ensure!(status.success(), "run ended with {status}");
+        Ok(())
     }
 }
 

@@ -44,6 +44,8 @@ pub struct Watch {
     pub rule: usize,
     /// The window end (slice index) since which it is above its threshold, not yet fallen back.
     pub since: Option<i64>,
+    /// Its alert may be unknown: it fell while too few sensors were heard. False only where it certainly is not.
+    pub blind: bool,
 }
 
 impl Track {

@@ -325,5 +325,6 @@ fn watches(key: &tally::Cell, measure: &str, rules: &[Rule]) -> Vec<Watch> {
         }
         Condition::Event { .. } | Condition::SensorLevel { .. } | Condition::NoData(_) => false,
     };
-    (0..rules.len()).filter(|&rule| watching(&rules[rule])).map(|rule| Watch { rule, since: None }).collect()
+    let watch = |rule| Watch { rule, since: None, blind: false };
+    (0..rules.len()).filter(|&rule| watching(&rules[rule])).map(watch).collect()
 }

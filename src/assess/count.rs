@@ -51,12 +51,17 @@ impl Judge<'_> {
         let watches = cells.get(cell).track(measure).map_or(0, |track| track.watches.len());
         for watch in 0..watches {
             let Some(track) = cells.get(cell).track(measure) else { return };
-            let limits = Limits::of(&self.rules[track.watches[watch].rule]);
+            let Watch { rule, since, .. } = track.watches[watch];
+            let limits = Limits::of(&self.rules[rule]);
             let grid = cells.windows.grid_of[limits.window];
             if !taken[grid] || track.series[grid].total() < limits.threshold {
                 continue;
             }
             let index = cells.windows.grids[grid].index(slice);
+            // No window end before index + 1 has changed: an episode under way by then is all there is to tell.
+            if since.is_some_and(|since| since <= index + 1) {
+                continue;
+            }
             let as_of = cells.as_of[limits.window];
             let size = super::cell::size_slices(&cells.windows, limits.window);
             let ends = (index + 1, as_of.min(index + size));
@@ -89,7 +94,7 @@ impl Judge<'_> {
     fn crossed(&mut self, cells: &mut Cells, active: ActiveWatch, crossed: &[i64]) {
         let mut settled = i64::MIN;
         for &first in crossed {
-            let Watch { rule, since } = watch_of(cells, active);
+            let Watch { rule, since, .. } = watch_of(cells, active);
             match since {
                 _ if first < settled => {}
                 None => {
@@ -180,36 +185,43 @@ impl Judge<'_> {
 
     /// After the event clock has moved on: what has fallen back, what has held for long enough.
     pub fn fall_back(&mut self, cells: &mut Cells, active: ActiveWatch, judged_before: &[i64]) {
-        let Watch { rule, since: Some(since) } = watch_of(cells, active) else { return };
+        let Watch { rule, since: Some(since), blind } = watch_of(cells, active) else { return };
         let limits = Limits::of(&self.rules[rule]);
         let judged = cells.judged[limits.window];
         let as_of = cells.as_of[limits.window];
-        let status = self.status(cells, active);
-        let unknown = status == Some(Status::Unknown);
+        let unknown = blind && self.status(cells, active) == Some(Status::Unknown);
         let fell = if unknown {
             (count_at(cells, active, limits, judged) < limits.clear).then_some(judged)
         } else {
             // What is pending while its sources are silent has neither lapsed nor held: its fall is remembered.
-            let pending = status == Some(Status::Pending);
+            let waits = self.rules[rule].for_ms > 0;
+            let pending = waits && self.status(cells, active) == Some(Status::Pending);
             let from = if pending { since } else { since.max(judged_before[limits.window]) };
             falls(cells, active, limits, (from + 1, judged))
         };
+        // Nearly always, and asked of every episode under way after every tally: it goes on.
+        if fell.is_none() && !unknown && self.rules[rule].for_ms == 0 {
+            return;
+        }
         self.sustain(cells, active, since, fell.unwrap_or(i64::MAX));
         let Some(mut end) = fell else {
             let holds =
                 self.covered(cells, active.0) || count_at(cells, active, limits, as_of) >= limits.threshold;
             if unknown && holds {
                 self.tell(cells, active, judged, Cue::Fire, Reason::SourcesHeard, judged);
+                set_blind(cells, active, false);
             }
             return;
         };
         if !self.covered(cells, active.0) {
             self.tell(cells, active, end, Cue::Blind, Reason::SourcesSilent, end);
+            set_blind(cells, active, true);
             return;
         }
         let lapsed = self.status(cells, active) == Some(Status::Pending);
         self.tell(cells, active, end, Cue::Clear, if lapsed { Reason::Lapsed } else { Reason::Cleared }, end);
         set_since(cells, active, None);
+        set_blind(cells, active, false);
         self.active.remove(&active);
         // In catch-up the event clock passes many window ends at once: there may be whole episodes after this one.
         while let Some(again) = track_of(cells, active)
@@ -314,9 +326,17 @@ fn track_of(cells: &Cells, (cell, measure, _): ActiveWatch) -> &super::cell::Tra
     cells.get(cell).track(measure).expect("a watch lives on a track")
 }
 
-fn set_since(cells: &mut Cells, (cell, measure, watch): ActiveWatch, since: Option<i64>) {
-    let tracks = &mut cells.get_mut(cell).tracks;
-    tracks[measure].as_mut().expect("a watch lives on a track").watches[watch].since = since;
+fn set_since(cells: &mut Cells, active: ActiveWatch, since: Option<i64>) {
+    watch_mut(cells, active).since = since;
+}
+
+fn set_blind(cells: &mut Cells, active: ActiveWatch, blind: bool) {
+    watch_mut(cells, active).blind = blind;
+}
+
+fn watch_mut(cells: &mut Cells, (cell, measure, watch): ActiveWatch) -> &mut Watch {
+    let track = cells.get_mut(cell).tracks[measure].as_mut();
+    &mut track.expect("a watch lives on a track").watches[watch]
 }
 
 fn count_at(cells: &Cells, active: ActiveWatch, limits: Limits, t: i64) -> u64 {

@@ -188,6 +188,7 @@ impl AssessTask {
                 if alert.status != Status::Resolved {
                     let slide_ms = self.settings.windows.windows[window].slide_ms;
                     state.since = Some(alert.starts_at.ms.div_euclid(slide_ms));
+                    state.blind = alert.status == Status::Unknown;
                     self.active.insert((cell, measure, watch));
                 }
             }
