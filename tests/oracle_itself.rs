@@ -5,21 +5,22 @@ mod oracle;
 
 use std::collections::BTreeMap;
 
-use oracle::{City, Ledger, Message, Outcome, Settings};
+use oracle::{City, Gap, Ledger, Message, Outcome, Settings};
 
 const NOON_MS: i64 = 1_795_406_400_000; // 2026-11-23T04:00:00Z
 const MINUTE_MS: i64 = 60_000;
 const HOLD_MS: i64 = 20_000;
 
+const SETTINGS: Settings = Settings {
+    dedup_horizon_ms: 10 * MINUTE_MS,
+    max_future_skew_ms: MINUTE_MS,
+    allowed_disorder_ms: 10_000,
+    longest_horizon_ms: 60 * MINUTE_MS,
+    max_event_bytes: 65_536,
+    hold_for_ms: Some(HOLD_MS),
+};
+
 fn judge(input: &'static str, values: &[String]) -> Outcome {
-    let settings = Settings {
-        dedup_horizon_ms: 10 * MINUTE_MS,
-        max_future_skew_ms: MINUTE_MS,
-        allowed_disorder_ms: 10_000,
-        longest_horizon_ms: 60 * MINUTE_MS,
-        max_event_bytes: 65_536,
-        hold_for_ms: Some(HOLD_MS),
-    };
     let messages: Vec<Message> = values
         .iter()
         .zip(0..)
@@ -31,7 +32,7 @@ fn judge(input: &'static str, values: &[String]) -> Outcome {
             value: Some(value.clone().into_bytes()),
         })
         .collect();
-    oracle::judge(City::shipped(), &settings, &messages)
+    oracle::judge(City::shipped(), &SETTINGS, &messages)
 }
 
 fn time(after_noon_ms: i64) -> String {
@@ -192,4 +193,39 @@ fn an_items_stages_stand_in_the_order_of_their_times_and_what_misses_its_predece
     assert_eq!(early, [("one", "feedback"), ("two", "feedback")]);
     let due = |item: &str, ms: i64| ("order_task".to_owned(), item.to_owned(), NOON_MS + ms + MINUTE_MS);
     assert_eq!(outcome.affairs.deadlines, [due("one", 2_000), due("two", 3_000)].into());
+}
+
+/// Readings of `s` and of another sensor come in at these seconds, each with its own time; combustible gas is missed after
+/// five minutes, and ten seconds of disorder are allowed.
+#[test]
+fn a_sensor_is_missed_when_its_newest_value_is_old_and_nothing_has_come_in_for_as_long() {
+    let gaps = |readings: &[(&str, i64, i64)]| {
+        let messages: Vec<Message> = readings
+            .iter()
+            .zip(0..)
+            .map(|((sensor, arrival_s, time_s), offset)| Message {
+                input: "sensors",
+                partition: 0,
+                offset,
+                arrival_ms: NOON_MS + arrival_s * 1000,
+                value: Some(
+                    reading(&offset.to_string(), time_s * 1000, 1.0)
+                        .replace(r#""sensor_id":"s""#, &format!(r#""sensor_id":"{sensor}""#))
+                        .into_bytes(),
+                ),
+            })
+            .collect();
+        oracle::judge(City::shipped(), &SETTINGS, &messages).gaps["s"].clone()
+    };
+    let gap = |arrival_s: Option<i64>, is_missed| Gap {
+        arrival_ms: arrival_s.map(|s| s * 1000),
+        no_data_ms: 5 * MINUTE_MS,
+        is_missed,
+    };
+    let live = [("s", 0, 0), ("o", 310, 310), ("s", 310, 310), ("o", 621, 621)];
+    assert_eq!(gaps(&live), [gap(Some(310), false), gap(None, true)], "300 s are not more than 300 s");
+    let stored = [("o", 2000, 2000), ("s", 2000, 0), ("o", 2300, 2300), ("s", 2301, 300), ("o", 2602, 2602)];
+    assert_eq!(gaps(&stored), [gap(Some(301), false), gap(None, true)], "old, but it came in");
+    let lagging = [("s", 2000, 0), ("o", 2001, 2), ("o", 2400, 300)];
+    assert_eq!(gaps(&lagging), [gap(None, false)], "time has not come so far");
 }

@@ -72,6 +72,11 @@ impl Clock {
         self.frontier
     }
 
+    /// How far arrivals have come: the newest one, or the worker's clock where an idle partition follows it.
+    pub fn present(&self) -> EventTime {
+        self.arrival.max(self.frontier)
+    }
+
     /// No on-time event before this is still to come.
     pub fn watermark(&self) -> EventTime {
         self.watermark

@@ -294,15 +294,19 @@ impl CollectTask {
         }
     }
 
-    /// Does what the watermark has made due.
+    /// Does what the watermark has made due, and looks at the sensors that arrivals have made due.
     fn wake(&mut self) {
-        let watermark = self.world.clock.watermark();
-        while let Some((at, wake)) = self.world.timers.due(watermark) {
-            match wake {
-                Wake::Held(offset) => self.items.give_up(offset, at, &mut self.world),
-                Wake::Item(index) => self.items.wake(index, at, &mut self.world),
-                Wake::Sensor(index) => self.sensors.wake(index, at, &mut self.world),
+        let (watermark, present) = (self.world.clock.watermark(), self.world.clock.present());
+        loop {
+            while let Some((at, wake)) = self.world.timers.due(watermark) {
+                match wake {
+                    Wake::Held(offset) => self.items.give_up(offset, at, &mut self.world),
+                    Wake::Item(index) => self.items.wake(index, at, &mut self.world),
+                    Wake::Sensor(index) => self.sensors.wake(index, at, &mut self.world),
+                }
             }
+            let Some((at, Wake::Sensor(index))) = self.world.missed.due(present) else { return };
+            self.sensors.miss(index, at, &mut self.world);
         }
     }
 }

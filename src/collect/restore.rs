@@ -52,7 +52,7 @@ impl CollectTask {
             }
             (RecordKind::Sensor, None) => self.sensors.forget(id, &mut self.world),
             (RecordKind::Sensor, Some(value)) => {
-                let sensor: SensorRecord = decode(value, &what())?;
+                let sensor = SensorRecord::read(value, &what())?;
                 match sensor.resolve(&self.sensors, &mut self.world) {
                     Some(known) => self.sensors.restore(id, known, &mut self.world),
                     None => self.world.numbers.orphaned += 1,
@@ -95,7 +95,7 @@ impl CollectTask {
         if let Ok(event) = admit(&mut self.decoder, record, &mut self.world) {
             self.seen.heard(SeenIds::hash(id_and_time(&event).0), now);
             if let Event::Reading(reading) = &event {
-                self.sensors.relearn(reading, record.offset);
+                self.sensors.relearn(reading, record.offset, now);
             }
         }
         self.world.numbers.quarantined = quarantined;

@@ -1,9 +1,9 @@
 //! Sensors: when each was last heard, and its alarm level.
 //!
-//! Each sensor's own newest reading decides, by event time; an older one, or one of the same moment, is counted but moves
-//! nothing. A sensor is woken by at most one valid timer: the earliest of a running delay, its silence and its leaving.
-//! Readings only move the moment of silence away, so the timer is not touched by them; when it comes too early it is set
-//! anew, and a reading costs no heap operation.
+//! Each sensor's own newest reading decides its level, by event time; an older one, or one of the same moment, is counted
+//! and heard, but moves nothing. A sensor is woken by at most one valid timer: the earliest of a running delay, its silence
+//! and its leaving. Readings only move the moment of silence away, so the timer is not touched by them; when it comes too
+//! early it is set anew, and a reading costs no heap operation.
 
 use super::cell::CellId;
 use super::intern::Names;
@@ -24,8 +24,14 @@ pub(super) struct Sensor {
     pub last: EventTime,
     /// That reading's value.
     pub value: f64,
+    /// When that reading arrived: the newest arrival of its partition then.
+    pub taken: EventTime,
+    /// When a reading of it, new or old, arrived last.
+    pub arrived: EventTime,
     /// The moment of the one timer that may wake it.
     pub wake: EventTime,
+    /// How far arrivals must come before it is looked at again.
+    pub missed: EventTime,
     /// The offset of the first reading that its record in the state does not reflect.
     pub unwritten: i64,
     /// Its limits that are not normal.
@@ -130,8 +136,16 @@ impl Sensors {
         };
         count(reading, place, world);
         let sensor = &mut self.table[index as usize];
+        sensor.arrived = world.clock.arrival();
+        if sensor.unwritten == NONE {
+            sensor.unwritten = offset;
+            self.unwritten.push_back((offset, index));
+        }
         let time = reading.head.time;
         if time <= sensor.last {
+            if sensor.silent {
+                self.hear_again(index, time, offset, world);
+            }
             return Fate::Counted;
         }
         if sensor.alarm.is_some() {
@@ -145,12 +159,9 @@ impl Sensors {
         let sensor = &mut self.table[index as usize];
         sensor.last = time;
         sensor.value = value;
-        if sensor.unwritten == NONE {
-            sensor.unwritten = offset;
-            self.unwritten.push_back((offset, index));
-        }
+        sensor.taken = sensor.arrived;
         if sensor.silent {
-            self.hear_again(index, offset, world);
+            self.hear_again(index, time, offset, world);
         }
         let sensor = &self.table[index as usize];
         if sensor.alarm.is_some() || !self.profile(sensor).is_quiet(value) {
@@ -187,7 +198,10 @@ impl Sensors {
             // Older than any reading, so that the one that brought it counts as newer.
             last: EventTime::MIN,
             value: 0.0,
+            taken: EventTime::MIN,
+            arrived: EventTime::MIN,
             wake: EventTime::from_ms(NONE),
+            missed: EventTime::from_ms(NONE),
             unwritten: NONE,
             alarm: None,
             enterprise: (*reading.enterprise_id).into(),

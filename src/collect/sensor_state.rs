@@ -2,16 +2,18 @@
 //!
 //! A sensor is written when something changes that its next reading would not tell. That it was heard is not written for
 //! each reading: the tail of the input holds the newest readings anyway. Only before a sensor's first unwritten reading
-//! leaves the tail is its record written again, so that state and tail together are exact.
+//! leaves the tail is its record written again, so that state and tail together are exact: a reading's arrival is its
+//! record's own stamp.
 
 use serde::{Deserialize, Serialize};
 
 use super::cell::CellId;
 use super::level::{Alarm, Bound, Move, Phase, Profile};
 use super::sensor::{NONE, Sensor, Sensors, mark, tell_move};
-use super::state::PlaceRecord;
+use super::state::{PlaceRecord, decode, version};
 use super::world::World;
 use crate::event::{EventTime, Quality, Reading};
+use crate::tally::StateError;
 use crate::taxonomy::{Level, QuantityId};
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +34,14 @@ struct LimitRecord {
 /// A sensor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct SensorRecord {
+    known: FirstSensorRecord,
+    taken: EventTime,
+    arrived: EventTime,
+}
+
+/// What version 1 held of a sensor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct FirstSensorRecord {
     place: PlaceRecord,
     quantity: String,
     gateway: Option<String>,
@@ -57,7 +67,7 @@ impl SensorRecord {
             Some(LimitRecord { side: bound.side.to_owned(), level: bound.level, phase })
         });
         let holder = sensor.alarm.as_ref().and_then(|alarm| alarm.holder(profile));
-        SensorRecord {
+        let known = FirstSensorRecord {
             place: PlaceRecord::new(sensor.place, &sensor.enterprise, world),
             quantity: world.taxonomy.quantities.get(sensor.quantity).code.clone(),
             gateway: sensor.gateway.map(|index| world.coverage.gateway_id(index).to_owned()),
@@ -66,16 +76,28 @@ impl SensorRecord {
             silent: sensor.silent,
             limits: limits.collect(),
             level: holder.map(|index| profile.bounds()[index].level),
+        };
+        SensorRecord { known, taken: sensor.taken, arrived: sensor.arrived }
+    }
+
+    /// Reads a stored form; `what` names it in the error.
+    pub fn read(stored: &[u8], what: &str) -> Result<Self, StateError> {
+        if version(stored) == Some(1) {
+            // It was heard by event time alone.
+            let known: FirstSensorRecord = decode(stored, what)?;
+            return Ok(SensorRecord { taken: known.last, arrived: known.last, known });
         }
+        decode(stored, what)
     }
 
     /// The sensor under the present taxonomy; `None` where its quantity is gone.
     pub fn resolve(self, sensors: &Sensors, world: &mut World) -> Option<Restored> {
-        let quantity = world.taxonomy.quantities.find(&self.quantity)?;
-        let place = self.place.cell(world);
+        let SensorRecord { known, taken, arrived } = self;
+        let quantity = world.taxonomy.quantities.find(&known.quantity)?;
+        let place = known.place.cell(world);
         let profile = sensors.profile_at(quantity, place);
         let mut alarm = Alarm::new(profile);
-        for limit in &self.limits {
+        for limit in &known.limits {
             let same = |bound: &Bound| bound.side == limit.side && bound.level == limit.level;
             if let Some(index) = profile.bounds().iter().position(same) {
                 let phase = match limit.phase {
@@ -86,18 +108,20 @@ impl SensorRecord {
                 alarm.restore(index, phase);
             }
         }
-        let enterprise = self.place.enterprise.as_str();
-        let gateway = self.gateway.and_then(|id| world.coverage.gateway(&id, place, enterprise, usize::MAX));
+        let enterprise = known.place.enterprise.as_str();
+        let gateway = known.gateway.and_then(|id| world.coverage.gateway(&id, place, enterprise, usize::MAX));
         Some(Restored {
-            last: self.last,
-            value: self.value,
+            last: known.last,
+            value: known.value,
+            taken,
+            arrived,
             alarm: (!alarm.is_normal()).then(|| Box::new(alarm)),
             enterprise: enterprise.into(),
             place,
             gateway,
             quantity,
-            silent: self.silent,
-            told: self.level,
+            silent: known.silent,
+            told: known.level,
         })
     }
 }
@@ -106,6 +130,8 @@ impl SensorRecord {
 pub(super) struct Restored {
     pub last: EventTime,
     pub value: f64,
+    pub taken: EventTime,
+    pub arrived: EventTime,
     pub alarm: Option<Box<Alarm>>,
     pub enterprise: Box<str>,
     pub place: CellId,
@@ -117,19 +143,23 @@ pub(super) struct Restored {
 }
 
 impl Sensors {
-    /// A reading of the input's tail, read again after a restart: it may be newer than what the state says, and no more.
-    pub fn relearn(&mut self, reading: &Reading<'_>, offset: i64) {
+    /// A reading of the input's tail, read again after a restart, `arrival` being the newest one then: it may be newer than
+    /// what the state says, or have come later, and no more.
+    pub fn relearn(&mut self, reading: &Reading<'_>, offset: i64, arrival: EventTime) {
         let Some(value) = reading.value.filter(|_| reading.quality != Quality::Bad) else { return };
         let Some(index) = self.names.find(&reading.sensor_id) else { return };
         let sensor = &mut self.table[index as usize];
-        if reading.head.time > sensor.last {
+        let is_newer = reading.head.time > sensor.last;
+        if is_newer {
             sensor.last = reading.head.time;
             sensor.value = value;
-            if sensor.unwritten == NONE {
-                sensor.unwritten = offset;
-                self.unwritten.push_back((offset, index));
-            }
+            sensor.taken = arrival;
         }
+        if (is_newer || arrival > sensor.arrived) && sensor.unwritten == NONE {
+            sensor.unwritten = offset;
+            self.unwritten.push_back((offset, index));
+        }
+        sensor.arrived = sensor.arrived.max(arrival);
     }
 
     /// Puts a sensor that the state remembers in its place. Its timer is set by [`Sensors::resume`].
@@ -139,6 +169,9 @@ impl Sensors {
         let sensor = Sensor {
             last: known.last,
             value: known.value,
+            taken: known.taken,
+            arrived: known.arrived,
+            missed: EventTime::from_ms(NONE),
             wake: EventTime::from_ms(NONE),
             unwritten: NONE,
             alarm: known.alarm,
@@ -214,5 +247,32 @@ impl Sensors {
     /// Hands out the ids of sensors that left, whose records must be deleted.
     pub(super) fn take_departed(&mut self) -> Vec<String> {
         std::mem::take(&mut self.departed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::state::encode;
+    use super::*;
+
+    #[test]
+    fn a_sensor_of_version_1_was_heard_at_its_newest_reading() {
+        let place = PlaceRecord { region: "330600".into(), sector: "all".into(), enterprise: "E".into() };
+        let known = FirstSensorRecord {
+            place,
+            quantity: "methane".into(),
+            gateway: None,
+            last: EventTime::from_ms(1_000),
+            value: 0.5,
+            silent: false,
+            limits: Vec::new(),
+            level: None,
+        };
+        let mut first = encode(&known);
+        first[0] = 1;
+        let heard = EventTime::from_ms(1_000);
+        let record = SensorRecord { known, taken: heard, arrived: heard };
+        assert_eq!(SensorRecord::read(&first, "it"), Ok(record.clone()));
+        assert_eq!(SensorRecord::read(&encode(&record), "it"), Ok(record));
     }
 }

@@ -13,19 +13,24 @@ use crate::event::EventTime;
 use crate::tally::StateError;
 use crate::taxonomy::Sectors;
 
-/// The version that this program writes; it reads this one and no other yet.
-const VERSION: u8 = 1;
+/// The version that this program writes; it reads the older ones too. Version 2 knows when a sensor's readings arrived.
+const VERSION: u8 = 2;
 
 /// The stored form of a record.
 pub(super) fn encode<T: Serialize>(record: &T) -> Vec<u8> {
     postcard::to_extend(record, vec![VERSION]).expect("a state record holds nothing that postcard lacks")
 }
 
-/// Reads a stored form; `what` names it in the error.
+/// The version of a stored form.
+pub(super) fn version(stored: &[u8]) -> Option<u8> {
+    stored.first().copied()
+}
+
+/// Reads a stored form of any version that holds a `T`; `what` names it in the error.
 pub(super) fn decode<T: DeserializeOwned>(stored: &[u8], what: &str) -> Result<T, StateError> {
     let damaged = || StateError::Damaged { what: what.to_owned() };
     match stored.split_first() {
-        Some((&VERSION, body)) => postcard::from_bytes(body).map_err(|_| damaged()),
+        Some((1..=VERSION, body)) => postcard::from_bytes(body).map_err(|_| damaged()),
         Some((&version, _)) if version > VERSION => Err(StateError::Newer { version }),
         _ => Err(damaged()),
     }

@@ -48,6 +48,8 @@ pub struct World {
     pub clock: Clock,
     /// What waits for the watermark.
     pub timers: Timers,
+    /// Sensors that wait for arrivals to come so far without them.
+    pub missed: Timers,
     /// Every cell.
     pub cells: Cells,
     /// The counts since the last flush.
@@ -109,6 +111,7 @@ impl World {
                 settings.longest_horizon_ms,
             ),
             timers: Timers::default(),
+            missed: Timers::default(),
             counts: Counts::new(settings.finest_slice_ms, &taxonomy),
             coverage: Coverage::new(cells.count()),
             cells,

@@ -163,6 +163,11 @@ impl City {
         limits.as_array().cloned().unwrap_or_default().iter().map(limit).collect()
     }
 
+    /// After how long without a value a sensor of this quantity is missed.
+    pub fn no_data_ms(&self, quantity: &str) -> i64 {
+        self.quantity(quantity).map_or(0, |quantity| duration_ms(&quantity["no_data_after"]))
+    }
+
     fn quantity(&self, code: &str) -> Option<&Value> {
         self.quantities.iter().find(|quantity| quantity["code"] == code)
     }

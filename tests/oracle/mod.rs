@@ -12,6 +12,7 @@ mod alarm;
 mod city;
 mod hazard;
 mod item;
+mod silence;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +20,7 @@ use accept::{Body, Event};
 pub use affair::Affairs;
 use affair::{Admitted, Desk};
 pub use city::City;
+pub use silence::Gap;
 
 /// One message as it lies in an input topic.
 #[derive(Clone, Debug)]
@@ -75,6 +77,8 @@ pub struct Outcome {
     pub onsets: BTreeSet<(String, String, i64)>,
     /// Every sensor of which a value was heard.
     pub heard: BTreeSet<String>,
+    /// By sensor: what lies between its values and behind the last, as they came in.
+    pub gaps: BTreeMap<String, Vec<Gap>>,
     /// The last alarm level of each sensor that has one.
     pub levels: BTreeMap<String, String>,
     /// Every first finding of a major hazard, by hazard id.
@@ -103,6 +107,7 @@ pub fn judge(city: City, settings: &Settings, messages: &[Message]) -> Outcome {
         rejects: BTreeMap::new(),
         onsets: BTreeSet::new(),
         heard: BTreeSet::new(),
+        gaps: BTreeMap::new(),
         levels: BTreeMap::new(),
         major_hazards: BTreeSet::new(),
         affairs: Affairs::default(),
@@ -160,7 +165,8 @@ fn judge_partition(
                     continue;
                 }
                 ledger.counted += 1;
-                city.follow(outcome, &event, at);
+                city.follow(outcome, &event, at, gate.now_ms);
+                city.ears.pass(gate.watermark_ms, gate.now_ms);
             }
             Ok(None) => ledger.duplicate += 1,
             Err(reason) => {
@@ -223,14 +229,15 @@ impl Gate {
 #[derive(Default)]
 struct Followed {
     sensors: alarm::Sensors,
+    ears: silence::Ears,
     /// Region and sector of each sensor's last reading.
     homes: BTreeMap<String, (String, String)>,
     hazards: hazard::Hazards,
 }
 
 impl Followed {
-    /// The facts of one event.
-    fn follow(&mut self, outcome: &mut Outcome, event: &Event, at: Place) {
+    /// The facts of one event, which came in at this moment.
+    fn follow(&mut self, outcome: &mut Outcome, event: &Event, at: Place, arrival_ms: i64) {
         let fact = |measure: String| Fact {
             measure,
             region: event.region.clone(),
@@ -249,6 +256,8 @@ impl Followed {
                 }
                 if reading.quality != "bad" {
                     outcome.heard.insert(reading.sensor_id.clone());
+                    let no_data_ms = outcome.city.no_data_ms(&reading.quantity);
+                    self.ears.hear(&reading.sensor_id, event.time_ms, arrival_ms, no_data_ms);
                 }
             }
             Body::Inspection { hazards: found } => {
@@ -276,6 +285,7 @@ impl Followed {
             outcome.facts.push(Fact { measure: format!("alarms_{level}"), region, sector, time_ms, source });
         }
         outcome.levels.extend(levels);
+        outcome.gaps.extend(self.ears.end());
         outcome.major_hazards.extend(self.hazards.major());
     }
 }

@@ -1,5 +1,7 @@
 //! A small city's day in two minutes: readings, inspections and hazards with disorder, re-sent, late and broken ones.
 
+use std::ops::Range;
+
 use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
@@ -80,17 +82,33 @@ fn readings(draw: &mut Pcg64Mcg, places: &Places, length_ms: i64) -> Vec<Planned
     let mut planned = Vec::new();
     for sensor in &mut sensors {
         let mut at_ms = START_MS + draw.random_range(0..every_ms);
+        let offline = offline(draw, length_ms);
+        // A delay that runs when the link breaks ends by the clock, which messages do not show: such a sensor is quiet.
+        let most = if offline.is_empty() { 0.99 } else { 0.2 };
+        if !offline.is_empty() {
+            sensor.quantity = QUANTITIES[0];
+        }
         // A sensor may fall silent for good.
         let until_ms = START_MS + if draw.random_range(0..4) == 0 { length_ms / 2 } else { length_ms };
         while at_ms < until_ms {
-            sensor.value = (sensor.value + draw.random_range(-0.25..0.25)).clamp(0.01, 0.99);
+            sensor.value = (sensor.value + draw.random_range(-0.25..0.25)).clamp(0.01, most);
             let first = at_ms < START_MS + every_ms;
             let time_ms = if first { at_ms } else { at_ms - lateness(draw) };
-            planned.push(reading(draw, sensor, at_ms, time_ms));
+            let sent_ms = if offline.contains(&at_ms) { offline.end } else { at_ms };
+            planned.push(reading(draw, sensor, sent_ms, time_ms));
             at_ms += draw.random_range(every_ms / 2..every_ms * 3 / 2);
         }
     }
     planned
+}
+
+/// When a sensor's readings are stored behind its gateway, to be sent all at once in the end; for most sensors never.
+fn offline(draw: &mut Pcg64Mcg, length_ms: i64) -> Range<i64> {
+    let from_ms = START_MS + draw.random_range(0..length_ms / 2);
+    let for_ms = if draw.random_range(0..3) == 0 { draw.random_range(10_000..60_000) } else { 0 };
+    // From its very first reading, now and then: nobody has heard of it before.
+    let from_ms = if draw.random_range(0..3) == 0 { START_MS } else { from_ms };
+    from_ms..from_ms + for_ms
 }
 
 /// How much older than its sending an event is: mostly a little, sometimes a good deal, now and then hopelessly; and a

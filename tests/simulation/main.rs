@@ -13,6 +13,7 @@ mod oracle;
 mod outcome;
 mod plan;
 mod schedule;
+mod silence;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use hazstream::assess::{AssessTask, Condition, EventKind, Rule, Silent};
+use hazstream::assess::{AssessTask, Condition, EventKind, Rule};
 use hazstream::log::memory::{Broker, Stored};
 use hazstream::log::{Topic, TopicPartition};
 use hazstream::tally::Tally;
 use serde_json::Value;
 
 use super::schedule::{GROUP, Run};
+use super::silence;
 use crate::oracle::{Ledger, Outcome};
 
 /// Every way in which the run differs from the oracle; empty is right.
@@ -23,7 +24,7 @@ pub fn differences(run: &Run, oracle: &Outcome) -> Vec<String> {
     count_alerts(run, oracle, &mut found);
     major_hazards(run, oracle, &mut found);
     sensor_levels(run, oracle, &mut found);
-    silent_sensors(run, oracle, &mut found);
+    silence::differences(run, oracle, &mut found);
     replay(run, &mut found);
     found
 }
@@ -293,18 +294,6 @@ fn sensor_levels(run: &Run, oracle: &Outcome, found: &mut Vec<String>) {
         let fired = fired(run, rule);
         if fired != expected {
             found.push(format!("{} fired for {fired:?}, red were {expected:?}", rule.name));
-        }
-    }
-}
-
-/// In a city whose sensors are expected every few seconds, a rule on silence fired for each one that was ever heard.
-fn silent_sensors(run: &Run, oracle: &Outcome, found: &mut Vec<String>) {
-    let is_rule = |rule: &&Rule| rule.condition == Condition::NoData(Silent::Sensor);
-    for rule in run.plan.assess.rules.iter().filter(is_rule) {
-        let fired: BTreeSet<String> = fired(run, rule).into_iter().map(|(id, _)| id).collect();
-        let expected = if run.is_impatient { oracle.heard.clone() } else { BTreeSet::new() };
-        if fired != expected {
-            found.push(format!("{} fired for {fired:?}, silent are {expected:?}", rule.name));
         }
     }
 }

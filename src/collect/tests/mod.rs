@@ -6,5 +6,6 @@ mod refuse;
 mod same;
 pub mod script;
 mod sensor;
+mod silence;
 mod taxonomy;
 mod time;
