@@ -27,6 +27,8 @@ struct WorkerState {
     /// Records restored, and to restore; nothing before the first report.
     restored: Option<(u64, u64)>,
     waits_for: Option<String>,
+    /// It was a stable member with everything restored once; what comes later is no start.
+    started: bool,
 }
 
 impl Observer {
@@ -68,6 +70,9 @@ impl Observer {
             }
             Report::Commit(_) | Report::Collect(_) | Report::Assess(_) | Report::Released(_) => {}
         }
+        for worker in workers.iter_mut() {
+            worker.started |= worker.not_ready().is_none();
+        }
     }
 
     /// Takes in outputs that were committed; after a restore, also the restored windows and alerts.
@@ -93,6 +98,17 @@ impl Observer {
         }
         self.metrics.set_ready(reasons.is_empty());
         reasons
+    }
+
+    /// Why the process is still starting; nothing when it has started. Started: every worker was ready once, or waits for
+    /// something outside, which is no fault of the process and must not end it.
+    pub fn not_started(&self) -> Vec<String> {
+        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        let starting =
+            workers.iter().enumerate().filter(|(_, worker)| !worker.started && worker.waits_for.is_none());
+        starting
+            .filter_map(|(number, worker)| Some(format!("worker {number}: {}", worker.not_ready()?)))
+            .collect()
     }
 
     /// The read model.
@@ -182,6 +198,22 @@ mod tests {
         );
         check(&[member(true, 0), waits(Some("a broker"))], &["worker 0: waits for a broker"]);
         check(&[member(true, 0), waits(Some("a broker")), waits(None)], &[]);
+    }
+
+    #[test]
+    fn started_is_ready_once_and_a_broker_that_is_away_is_no_fault_of_the_start() {
+        let check = |reports: &[Report], wanted: &[&str]| {
+            let observer = Observer::new(&Settings::default(), &Taxonomy::shipped(), EventTime::from_ms(0));
+            reports.iter().for_each(|report| observer.report(report));
+            assert_eq!(observer.not_started(), wanted, "{reports:?}");
+        };
+        check(&[], &["worker 0: not a stable member of the group"]);
+        check(&[waits(Some("a broker"))], &[]);
+        check(&[member(true, 2), restore(1, 4)], &["worker 0: restoring: 1 of 4 records, 25 %"]);
+        check(&[member(true, 2), restore(1, 4), waits(Some("a broker"))], &[]);
+        check(&[member(true, 2), restore(4, 4)], &[]);
+        // A rebalance later on, and what it has to be restored, is no start.
+        check(&[member(true, 2), restore(4, 4), member(false, 2), restore(1, 9)], &[]);
     }
 
     #[test]

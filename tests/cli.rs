@@ -28,7 +28,7 @@ fn help_teaches_with_examples_and_exit_codes() {
     {
         assert!(help.contains(part), "{part} is missing from\n{help}");
     }
-    for command in ["run", "demo", "check", "topics", "generate", "backtest"] {
+    for command in ["run", "demo", "check", "topics", "health", "generate", "backtest"] {
         let (code, help, _) = hazstream(dir.path(), &[command, "--help"], &[]);
         assert!(code == 0 && help.contains("--config"), "{command}");
     }
@@ -146,11 +146,18 @@ fn run_without_a_broker_stays_says_what_it_waits_for_and_ends_when_told() {
     assert_eq!(answer.status(), 503);
     let body = answer.body_mut().read_to_string().unwrap();
     assert!(body.contains("worker 0: waits for "), "{body}");
-    assert_eq!(agent.get(format!("http://{address}/livez")).call().unwrap().status(), 200);
+    // A broker that is away is no fault of the process: it lives, and it has started.
+    for path in ["livez", "startupz"] {
+        assert_eq!(agent.get(format!("http://{address}/{path}")).call().unwrap().status(), 200, "{path}");
+    }
+    let (code, _, err) = hazstream(dir.path(), &["health", "--at", &address], &[]);
+    assert!(code == 1 && err.starts_with("not ready: worker 0: waits for "), "{code}: {err}");
     assert!(Command::new("kill").args(["-TERM", &child.0.id().to_string()]).status().unwrap().success());
     // Whoever does not read what it says would hold it up.
     let warnings: Vec<String> =
         lines.filter(|line| line.contains("\"WARN\"") || line.contains("\"ERROR\"")).collect();
     assert_eq!(warnings, Vec::<String>::new(), "it was said once, and nothing floods the log beside it");
     assert_eq!(child.0.wait().unwrap().code(), Some(0));
+    let (code, _, err) = hazstream(dir.path(), &["health", "--at", &address], &[]);
+    assert!(code == 3 && err.contains(&address), "{code}: {err}");
 }

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod demo;
 pub mod exit;
 pub mod generate;
+pub mod health;
 pub mod import;
 pub mod in_memory;
 pub mod pipeline;
@@ -88,6 +89,8 @@ enum Command {
     Check(check::Args),
     /// Make the topics, or compare them with the settings
     Topics(topics::Args),
+    /// Ask a running process whether it is ready, and if not, why
+    Health(health::Args),
     /// Write events of a made-up city, the same for the same seed, to standard output or Kafka
     Generate(generate::Args),
     /// Drive the same tasks from a file of events and print the alerts with dates
@@ -144,6 +147,7 @@ impl Cli {
             Command::Demo(args) => demo::run(&args, &self.context),
             Command::Check(args) => check::run(&args, &self.context),
             Command::Topics(args) => topics::run(&args, &self.context),
+            Command::Health(args) => health::run(&args, &self.context),
             Command::Generate(args) => generate::run(&args, &self.context),
             Command::Backtest(args) => backtest::run(&args, &self.context),
             Command::Import(args) => import::run(&args, &self.context),
@@ -176,7 +180,9 @@ mod tests {
     #[test]
     fn help_names_every_command_and_exit_code() {
         let help = command().render_long_help().to_string();
-        for name in ["run", "demo", "check", "topics", "generate", "backtest", "import", "HAZSTREAM_CONFIG"] {
+        for name in
+            ["run", "demo", "check", "topics", "health", "generate", "backtest", "import", "HAZSTREAM_CONFIG"]
+        {
             assert!(help.contains(name), "{name}");
         }
         for (exit, meaning) in Exit::ALL {

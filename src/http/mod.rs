@@ -21,6 +21,7 @@ use utoipa_axum::routes;
 use crate::logging::LogControl;
 use crate::observer::Observer;
 
+pub use operate::Readiness;
 pub use page::Page;
 pub use problem::Problem;
 pub use server::Server;
@@ -59,6 +60,7 @@ fn documented() -> OpenApiRouter<App> {
         .routes(routes!(read::sources))
         .routes(routes!(operate::metrics))
         .routes(routes!(operate::livez))
+        .routes(routes!(operate::startupz))
         .routes(routes!(operate::readyz))
         .routes(routes!(operate::log_level, operate::set_log_level))
 }

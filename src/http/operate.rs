@@ -30,8 +30,21 @@ pub async fn livez() -> &'static str {
     "alive\n"
 }
 
+/// Whether the process has started: every worker was ready once, or waits for a broker. What it waits for is on /readyz.
+#[utoipa::path(get, path = "/startupz", tag = "operate", responses(
+    (status = 200, description = "Started", body = String, content_type = "text/plain"),
+    (status = 503, description = "Starting: a reason on each line", body = String, content_type = "text/plain"),
+))]
+pub async fn startupz(State(app): State<App>) -> (StatusCode, String) {
+    let reasons = app.observer.not_started();
+    if reasons.is_empty() {
+        return (StatusCode::OK, "started\n".to_owned());
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, reasons.join("\n") + "\n")
+}
+
 /// Whether the process is ready.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize, ToSchema)]
 pub struct Readiness {
     /// Every worker is a stable member of the group and has restored what it owns, which may be nothing.
     pub ready: bool,

@@ -210,6 +210,8 @@ fn ready_says_why_not_and_alive_is_alive() {
     let (status, _, body) = served.ask("GET", "/readyz", "");
     assert_eq!(status, 503);
     assert!(body.contains("worker 0: not a stable member of the group"), "{body}");
+    let (status, _, body) = served.ask("GET", "/startupz", "");
+    assert_eq!((status, body.as_str()), (503, "worker 0: not a stable member of the group\n"));
     let at = TopicPartition { topic: Topic::Tallies, partition: 0 };
     let member =
         |assigned| Report::Member(MemberReport { worker: 0, stable: true, assigned, rebalanced: true });
@@ -217,6 +219,7 @@ fn ready_says_why_not_and_alive_is_alive() {
     assert_eq!(served.ask("GET", "/readyz", "").0, 503);
     served.observer.report(&member(Vec::new()));
     assert_eq!(served.get("/readyz"), serde_json::json!({"ready": true, "reasons": []}));
+    assert_eq!(served.ask("GET", "/startupz", "").0, 200);
     served.observer.drain();
     assert_eq!(served.ask("GET", "/readyz", "").0, 503);
 }
@@ -238,7 +241,7 @@ fn the_front_page_links_only_to_what_is_there() {
     assert!(links.len() >= 7);
     for link in links {
         let status = served.ask("GET", &link.replace("&amp;", "&"), "").0;
-        assert!(status == 200 || link == "/readyz", "{link}: {status}");
+        assert!(status == 200 || ["/readyz", "/startupz"].contains(&link), "{link}: {status}");
     }
 }
 
