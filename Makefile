@@ -15,6 +15,7 @@ demo: ## build, and run a living city on the in-memory log: alerts as they happe
 test: ## all tests: units, simulation, the real binary on a real Kafka that the tests start
 	@scripts/setup test
 	@[ -n "$$HAZSTREAM_TEST_SKIP" ] || scripts/kafka prepare || true # the tests fail by themselves, with the reason
+	@[ -n "$$HAZSTREAM_TEST_SKIP" ] || scripts/tools chart || true
 	cargo test --quiet --no-fail-fast
 	@scripts/skipped
 
@@ -25,9 +26,11 @@ check: ## formatting and lints, warnings denied
 fmt: ## format the code
 	cargo fmt
 
-docs: ## write the generated files again: configuration, metrics, the code map, dashboards
+docs: ## write the generated files again: configuration, metrics, the code map, dashboards, values of the chart
 	HAZSTREAM_TEST_WRITE=1 cargo test --quiet --lib drift
 	HAZSTREAM_TEST_WRITE=1 cargo test --quiet --test tidy the_code_map
+	HAZSTREAM_TEST_WRITE=1 cargo test --quiet --test deploy the_schema
+	HAZSTREAM_TEST_WRITE=1 cargo test --quiet --test deploy the_values
 	scripts/dashboards
 
 sim: ## many simulations (SEEDS=10000), or one again (SEED=42)

@@ -1,0 +1,13 @@
+//! The chart and the image, on the real tools: helm, kubeconform with Kubernetes' own schemas, hadolint.
+//!
+//! `scripts/tools` builds or fetches the tools once. Where it cannot, the tests fail with what it says;
+//! `HAZSTREAM_TEST_SKIP=deploy:reason` leaves them out.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+mod chart;
+mod drift;
+mod refused;
+#[path = "../support/skip.rs"]
+mod skip;
+mod tool;
+mod values;
