@@ -37,7 +37,8 @@ fn state_of_a_newer_version_ends_run_and_is_left_as_it_is() {
     producer.flush(PATIENCE).unwrap();
     let before = read_all(broker.address(), &state).len();
     let ended = deployment.end_of(&["run"], &[]);
-    expect(&ended, 6, &["state partition", "version 2, newer than this program's", "run the newer program"]);
+    let newer = format!("version {}, newer than this program's", value[0]);
+    expect(&ended, 6, &["state partition", &newer, "run the newer program"]);
     assert_eq!(read_all(broker.address(), &state).len(), before);
 }
 
