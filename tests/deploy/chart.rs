@@ -48,10 +48,10 @@ fn kubernetes_own_schemas_take_every_object() {
     }
 }
 
-/// `HAZSTREAM_CRDS` is a folder with the operators' own definitions (Prometheus' and KEDA's): .ci/run knows where one is.
+/// `HAZSTREAM_TEST_CRDS` is a folder with the operators' own definitions (Prometheus' and KEDA's): .ci/run knows where one is.
 #[test]
 fn the_operators_own_definitions_take_every_object_of_theirs() {
-    let Some(folder) = std::env::var_os("HAZSTREAM_CRDS").filter(|_| !left_out()) else { return };
+    let Some(folder) = std::env::var_os("HAZSTREAM_TEST_CRDS").filter(|_| !left_out()) else { return };
     let mut checked = 0;
     for file in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
         if file.extension().is_none_or(|ending| ending != "yaml") {
