@@ -1,4 +1,5 @@
-//! The chart and the image, on the real tools: helm, kubeconform with Kubernetes' own schemas, hadolint.
+//! The chart, the image, compose.yaml and the workflows, on the real tools: helm, kubeconform with Kubernetes' own schemas,
+//! hadolint, Compose's loader, promtool, amtool, actionlint.
 //!
 //! `scripts/tools` builds or fetches the tools once. Where it cannot, the tests fail with what it says;
 //! `HAZSTREAM_TEST_SKIP=deploy:reason` leaves them out.
@@ -6,8 +7,10 @@
 
 mod chart;
 mod drift;
+mod laptop;
 mod refused;
 #[path = "../support/skip.rs"]
 mod skip;
 mod tool;
 mod values;
+mod workflows;

@@ -46,8 +46,7 @@ impl Stack {
             std::fs::write(&file, text).unwrap();
             file
         };
-        let receiver = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n";
-        let alertmanager_config = write("alertmanager.yaml", receiver.to_owned());
+        let alertmanager_config = write("alertmanager.yaml", compose("alertmanager.yml"));
         let config = write("prometheus.yaml", config(&address, &alertmanager));
         let keep = |name: &str| folder.path().join(name).display().to_string();
         let processes = [
@@ -144,15 +143,23 @@ fn demo() -> (Running, String) {
     (demo, address)
 }
 
+/// A configuration that compose.yaml mounts.
+fn compose(name: &str) -> String {
+    std::fs::read_to_string(root().join("examples/compose").join(name)).unwrap()
+}
+
+/// Prometheus' configuration of compose.yaml, with the addresses of these processes in the place of the services' names.
 fn config(demo: &str, alertmanager: &str) -> String {
     let rules = root().join(RULES);
-    format!(
-        "global: {{scrape_interval: 5s, evaluation_interval: 2s}}\n\
-         rule_files: [{}]\n\
-         alerting: {{alertmanagers: [{{static_configs: [{{targets: [\"{alertmanager}\"]}}]}}]}}\n\
-         scrape_configs: [{{job_name: hazstream, static_configs: [{{targets: [\"{demo}\"]}}]}}]\n",
-        rules.display()
-    )
+    let places = [
+        ("hazstream:8080", demo),
+        ("alertmanager:9093", alertmanager),
+        ("rules/*.yaml", rules.to_str().unwrap()),
+    ];
+    places.iter().fold(compose("prometheus.yml"), |text, (name, place)| {
+        assert!(text.contains(name), "prometheus.yml names no {name}");
+        text.replace(name, place)
+    })
 }
 
 fn start(program: &str, arguments: &[String]) -> Running {
