@@ -163,8 +163,10 @@ fn every_command_in_the_documents_exists() {
     let help = std::process::Command::new(env!("CARGO_BIN_EXE_hazstream")).arg("--help").output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     let mut complaints = String::new();
-    for name in ["README.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md", "docs/benchmarks.md"] {
-        let text = read(&root().join(name));
+    let listed = ["README.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md", "docs/benchmarks.md"];
+    let operations = files(&["docs/operations"]).into_iter().map(|file| shown(&file));
+    for name in listed.map(str::to_owned).into_iter().chain(operations) {
+        let text = read(&root().join(&name));
         for target in words_behind(&text, "make ") {
             if !makefile.contains(&format!("\n{target}:")) {
                 writeln!(complaints, "{name}: make {target} is not in the Makefile").unwrap();

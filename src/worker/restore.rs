@@ -198,8 +198,8 @@ fn disagreement(at: TopicPartition, reflected: Option<i64>, committed: Option<i6
         Verdict::Stop,
         format!(
             "the state of {} partition {} reflects offset {}, but the group's committed offset is {}: the state belongs to \
-             another group or another life of it. Use the group and topics that belong together; to begin anew, delete \
-             the group's offsets and the state topic together",
+             another group or another life of it. Use the group and topics that belong together; to begin anew, stop \
+             all replicas and delete the group's offsets, the state topic and the tallies topic together",
             at.topic.name(),
             at.partition,
             offset(reflected),

@@ -1,9 +1,12 @@
 //! The chart and the program say the same: settings, defaults, paths, topics, versions.
 
+use std::collections::BTreeSet;
+
 use hazstream::config::{ROWS, Settings};
 use hazstream::kafka::topics::TopicsPlan;
 use serde_json::{Map, Value, json};
 
+use super::acls;
 use super::tool::{chart, find, left_out, objects, read, root, yaml};
 
 /// Settings that the chart sets itself, so nobody else may.
@@ -133,6 +136,43 @@ fn the_topics_for_strimzi_are_those_of_topics_create() {
             assert_eq!(plain(&config[*key]), *wanted, "{} {key}", topic.name);
         }
     }
+}
+
+/// Strimzi's operator grants what docs/operations/secure.md lists, no more and no less.
+#[test]
+fn the_rights_for_strimzi_are_those_of_the_documents() {
+    if left_out() {
+        return;
+    }
+    let objects = objects("hazstream", "city-sasl-tls", &[]);
+    let mut granted = BTreeSet::new();
+    for acl in find(&objects, "KafkaUser", "hazstream")["spec"]["authorization"]["acls"].as_array().unwrap() {
+        let resource = &acl["resource"];
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        for operation in acl["operations"].as_array().unwrap() {
+            let what = ["type", "name", "patternType"].map(|key| text(&resource[key]));
+            granted.insert((what, text(operation)));
+        }
+    }
+    let mut documented = BTreeSet::new();
+    for command in acls::documented() {
+        let options: Vec<(&str, &str)> =
+            command.chunks(2).map(|pair| (pair[0].as_str(), pair[1].as_str())).collect();
+        let is_prefixed = options.contains(&("--resource-pattern-type", "prefixed"));
+        let pattern = if is_prefixed { "prefix" } else { "literal" };
+        for (option, name) in &options {
+            let kind = match *option {
+                "--topic" => "topic",
+                "--group" => "group",
+                "--transactional-id" => "transactionalId",
+                _ => continue,
+            };
+            for (_, operation) in options.iter().filter(|(option, _)| *option == "--operation") {
+                documented.insert(([kind, name, pattern].map(str::to_owned), (*operation).to_owned()));
+            }
+        }
+    }
+    assert_eq!(documented, granted);
 }
 
 /// Every probe and link asks for a path that is served, at a port that is open.

@@ -5,6 +5,8 @@
 //! `HAZSTREAM_TEST_SKIP=deploy:reason` leaves them out.
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+#[path = "../support/acls.rs"]
+mod acls;
 mod chart;
 mod drift;
 mod laptop;

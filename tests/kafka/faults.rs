@@ -6,7 +6,7 @@ use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use crate::client::{PATIENCE, Reader, Sender, read_all};
-use crate::deployment::{Deployment, Ended};
+use crate::deployment::{Deployment, Ended, Process};
 use crate::support::broker;
 
 const CONFIGS: &str = "kafka.admin.ConfigCommand";
@@ -48,7 +48,7 @@ fn state_of_another_group_ends_run() {
     let deployment = with_state("stranger", broker.address());
     let other = format!("{}-other", deployment.group());
     let ended = deployment.end_of(&["run"], &[("HAZSTREAM_KAFKA_GROUP", &other)]);
-    expect(&ended, 6, &["belongs to another group", "to begin anew"]);
+    expect(&ended, 6, &["belongs to another group", "the state topic and the tallies topic together"]);
 }
 
 #[test]
@@ -106,9 +106,7 @@ fn a_broker_that_is_away_is_said_once_not_in_a_flood() {
     let process = deployment.start("a");
     Reader::of_progress(broker.address(), &deployment.topic("tallies")).wait_for(20);
     broker.crash();
-    process.wait_until("it to wait", |process| {
-        process.metric("hazstream_worker_waiting").iter().any(|(_, value)| *value == 1.0)
-    });
+    process.wait_until("it to wait", waits);
     broker.restart();
     process.wait_until("it to go on", |process| {
         let waiting = process.metric("hazstream_worker_waiting");
@@ -122,6 +120,55 @@ fn a_broker_that_is_away_is_said_once_not_in_a_flood() {
     assert!(lines.len() <= 8, "{log}");
     assert!(log.contains("goes on"), "{log}");
     process.stop();
+}
+
+#[test]
+fn a_broker_that_is_away_at_the_start_is_waited_for_alive_and_not_ready() {
+    let Some(mut broker) = broker::own("unreached") else { return };
+    let deployment = Deployment::new("unreached", broker.address());
+    broker.crash();
+    let mut process = deployment.start("a");
+    process.wait_until("it to wait", waits);
+    process.expect_alive();
+    assert_eq!(process.metric("hazstream_ready"), [(String::new(), 0.0)]);
+    // One that is told to stop meanwhile does so, and well.
+    let other = deployment.start("b");
+    other.wait_until("it to wait", waits);
+    other.stop();
+    broker.restart();
+    process.wait_until("it to be ready", is_ready);
+    let log = process.log();
+    assert!((1..=2).contains(&log.matches("waits: ").count()), "{log}");
+    process.stop();
+}
+
+#[test]
+fn a_topic_that_is_missing_is_named_waited_for_and_nothing_ends() {
+    let Some(broker) = broker::shared() else { return };
+    let deployment = Deployment::new("missing", broker.address());
+    let state = deployment.topic("state");
+    broker.tool("org.apache.kafka.tools.TopicCommand", &["--delete", "--topic", &state]);
+    let began = std::time::Instant::now();
+    while deployment.end_of(&["topics", "check"], &[]).code != 5 {
+        assert!(began.elapsed() < PATIENCE, "{state} does not go");
+    }
+    let mut process = deployment.start("a");
+    process.wait_until("it to wait", waits);
+    let wanted = format!("topics are missing: {state}; make them with `hazstream topics create`");
+    process.wait_until("its log line", |process| process.log().contains(&wanted));
+    process.expect_alive();
+    assert_eq!(process.metric("hazstream_ready"), [(String::new(), 0.0)]);
+    assert_eq!(deployment.end_of(&["topics", "create"], &[]).code, 0);
+    process.wait_until("it to be ready", is_ready);
+    process.stop();
+}
+
+fn waits(process: &Process) -> bool {
+    process.metric("hazstream_worker_waiting").iter().any(|(_, value)| *value == 1.0)
+}
+
+fn is_ready(process: &Process) -> bool {
+    process.metric("hazstream_ready") == [(String::new(), 1.0)]
 }
 
 /// A deployment that has run, so that there is state of it.

@@ -1,6 +1,8 @@
 //! Against a real Kafka that these tests start themselves. One binary, one broker: each more would cost seconds.
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+#[path = "../support/acls.rs"]
+mod acls;
 mod backtest;
 mod broker;
 mod client;

@@ -1,5 +1,6 @@
 //! A broker that asks who is there: a real handshake of TLS and SASL, a wrong password, an unknown certificate, missing ACLs.
 
+use crate::acls;
 use crate::client::{Reader, Sender};
 use crate::deployment::Deployment;
 use crate::support::broker::{self, Broker};
@@ -61,6 +62,40 @@ fn run_ends_for_a_missing_permission_with_the_acl_that_it_lacks() {
     assert_eq!(ended.code, 4, "{ended:?}");
     let last = ended.stderr.trim_end().lines().last().unwrap();
     assert!(last.contains("grant Write on this topic"), "{ended:?}");
+}
+
+#[test]
+fn the_rights_that_the_documents_list_carry_topics_check_and_the_whole_pipeline() {
+    let Some(broker) = broker::secured() else { return };
+    let deployment = deployment("least", broker);
+    let commands = acls::documented();
+    assert_eq!(commands.len(), 5, "{commands:?}");
+    for command in commands {
+        // Each of these names has ACLs from now on, so that nothing else is allowed on it.
+        let words: Vec<String> = command
+            .iter()
+            .map(|word| match word.strip_prefix("hazard.") {
+                Some(topic) => deployment.topic(topic),
+                None => word.replace("hazstream", &deployment.group()),
+            })
+            .collect();
+        let words = words.iter().map(String::as_str);
+        broker.tool(
+            ACLS,
+            &["--add", "--allow-principal", "User:bureau"].into_iter().chain(words).collect::<Vec<_>>(),
+        );
+    }
+    let checked = deployment.end_of(&["topics", "check"], &[]);
+    assert_eq!(checked.code, 0, "{checked:?}");
+    let process = deployment.start("a");
+    send_major_hazard(&deployment);
+    Reader::committed(deployment.address(), &deployment.topic("alerts")).wait_for(1);
+    process.stop();
+    // Restored by the same rights.
+    let process = deployment.start("a");
+    process
+        .wait_until("it to be ready", |process| process.metric("hazstream_ready") == [(String::new(), 1.0)]);
+    process.stop();
 }
 
 /// A deployment that comes by the secure listener; the test's own clients come by the plain one.
