@@ -99,7 +99,9 @@ def domain(make):
     def total(measure):
         return f'max(hazard_window_count{{{city},sector="$sector",measure="{measure}"}})'
 
-    open_major = f'sum by (region) (hazard_open_hazards{{{job},region=~"$region",grade="major"}})'
+    # A county that has none has no series: 0 by the counties that are known.
+    open_major = (f'(sum by (region) (hazard_open_hazards{{{job},region=~"$region",grade="major"}})'
+                  f' or 0 * max by (region) (hazard_region_info{{{county}}}))')
     coverage = f'min by (region) (hazard_coverage_ratio{{{county},sector="all"}})'
     return make.dashboard(
         "hazstream-domain", "hazstream · Domain 会商", "For the weekly meeting (会商): counts, trends, open major hazards, coverage, levels.",

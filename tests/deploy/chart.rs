@@ -197,11 +197,11 @@ fn the_job_that_checks_sees_what_is_about_to_be_and_no_secret() {
 }
 
 #[test]
-fn rules_and_dashboards_reach_the_operators_as_they_are_in_their_files() {
+fn rules_and_dashboards_reach_the_operators_as_in_their_files_with_whole_links_to_runbooks() {
     if left_out() {
         return;
     }
-    let sets = ["monitoring.prometheusRule.runbookBase=https://example.org/hazstream/"];
+    let sets = ["monitoring.runbookBase=https://example.org/hazstream/"];
     let objects = objects("hazstream", "city", &sets);
     let rule = find(&objects, "PrometheusRule", "hazstream");
     let text = read(&chart("files/rules/hazstream.rules.yaml"));
@@ -216,6 +216,9 @@ fn rules_and_dashboards_reach_the_operators_as_they_are_in_their_files() {
         let name = file.file_name().unwrap().to_str().unwrap();
         let map = find(&objects, "ConfigMap", name.trim_end_matches(".json"));
         assert_eq!(map["metadata"]["labels"]["grafana_dashboard"], json!("1"));
-        assert_eq!(map["data"][name].as_str().unwrap().trim(), read(&file).trim());
+        let linked =
+            read(&file).replace("\"docs/runbooks\"", "\"https://example.org/hazstream/docs/runbooks\"");
+        assert!(linked.contains("https://example.org/hazstream/docs/runbooks\""), "{name}");
+        assert_eq!(map["data"][name].as_str().unwrap().trim(), linked.trim());
     }
 }
