@@ -1,6 +1,6 @@
 # Every command of the project. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt docs sim sim-bugs bench kafka-start kafka-stop
+.PHONY: help demo test test-kubernetes check fmt docs sim sim-bugs bench kafka-start kafka-stop
 
 # Options of the demo, for example: make demo ARGS='--for 30s --speed 120'
 ARGS ?=
@@ -17,6 +17,11 @@ test: ## all tests: units, simulation, the real binary on a real Kafka that the 
 	@[ -n "$$HAZSTREAM_TEST_SKIP" ] || scripts/kafka prepare || true # the tests fail by themselves, with the reason
 	@[ -n "$$HAZSTREAM_TEST_SKIP" ] || scripts/tools chart || true
 	cargo test --quiet --no-fail-fast
+	@scripts/skipped
+
+test-kubernetes: ## image and chart on a real Kubernetes that the test starts; as root, the first time half an hour
+	@[ -n "$$HAZSTREAM_TEST_SKIP" ] || scripts/setup kubernetes
+	cargo test --quiet --test kubernetes -- --nocapture
 	@scripts/skipped
 
 check: ## formatting and lints, warnings denied

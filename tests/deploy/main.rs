@@ -9,6 +9,7 @@
 mod acls;
 mod chart;
 mod drift;
+mod image;
 mod laptop;
 mod refused;
 #[path = "../support/skip.rs"]
