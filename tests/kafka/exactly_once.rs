@@ -64,6 +64,27 @@ fn every_window_count_and_alert_equals_the_oracle_after_a_graceful_stop_and_star
 }
 
 #[test]
+fn every_window_count_and_alert_equals_the_oracle_after_sigterm_in_the_middle_of_restores() {
+    let Some(broker) = broker::shared() else { return };
+    let deployment = Deployment::new("unrestored", broker.address());
+    let load = Pump::start(&deployment, 9);
+    let process = deployment.start("a");
+    progress(&deployment).wait_for(200);
+    process.kill();
+    for _ in 0..5 {
+        let process = deployment.start("a");
+        // It restores, and nobody waits until it is done.
+        let restores = |process: &Process| !process.metric("hazstream_restore_progress_ratio").is_empty();
+        process.wait_until("it to restore", restores);
+        process.stop();
+    }
+    let _process = deployment.start("a");
+    progress(&deployment).wait_for(100);
+    load.stop();
+    Truth::of(&deployment).expect(&deployment);
+}
+
+#[test]
 fn every_window_count_and_alert_equals_the_oracle_with_1_then_3_then_2_processes() {
     let Some(broker) = broker::shared() else { return };
     let deployment = Deployment::new("group", broker.address());
