@@ -41,9 +41,14 @@ impl Observer {
         Observer { view, metrics, workers, draining: false.into() }
     }
 
-    /// Says by their hashes which rules, taxonomy and settings are in force.
+    /// Says by their hashes which rules, taxonomy and settings the process is started with.
     pub fn configured(&self, hashes: &[String; 3]) {
-        self.metrics.set_config(hashes.each_ref().map(String::as_str));
+        self.metrics.rules().configured(hashes);
+    }
+
+    /// Takes in what was found where the rules are looked for.
+    pub fn rules(&self) -> &crate::metrics::Rules {
+        self.metrics.rules()
     }
 
     /// Takes in what a worker says.
@@ -68,7 +73,11 @@ impl Observer {
                     worker.waits_for = report.waits_for.clone();
                 }
             }
-            Report::Commit(_) | Report::Collect(_) | Report::Assess(_) | Report::Released(_) => {}
+            Report::Commit(_)
+            | Report::Collect(_)
+            | Report::Assess(_)
+            | Report::Rules(_)
+            | Report::Released(_) => {}
         }
         for worker in workers.iter_mut() {
             worker.started |= worker.not_ready().is_none();

@@ -205,6 +205,14 @@ fn lists_in_the_schemas_are_those_of_the_code() {
     let reasons: Vec<_> = Reason::ALL.iter().map(|reason| reason.code().to_owned()).collect();
     assert_eq!(texts(&schema("reject-headers")["properties"]["reason"]["enum"]), reasons);
 
+    let why: Vec<_> =
+        hazstream::warn::Reason::ALL.iter().map(|reason| serde_json::to_value(reason).unwrap()).collect();
+    let why: Vec<_> = why.iter().map(|reason| reason.as_str().unwrap()).collect();
+    let transition = &schema("alert-event")["properties"]["transition"];
+    assert_eq!(texts(&transition["properties"]["reason"]["enum"]), why);
+    let page = fs::read_to_string(docs().join("wire.md")).unwrap();
+    assert!(why.iter().all(|reason| page.contains(&format!("`{reason}`"))), "docs/wire.md names them all");
+
     let taxonomy = Taxonomy::shipped();
     let stages = &taxonomy.kinds.get(Kinds::HAZARD).stages;
     let stages: BTreeSet<_> = stages.iter().map(|stage| stage.code.to_string()).collect();

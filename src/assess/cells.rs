@@ -133,6 +133,17 @@ impl Cells {
         tracks[measure].get_or_insert_with(|| Box::new(Track::new(&self.windows, watches(key, name, rules))))
     }
 
+    /// Lets these rules watch, and no other: every episode under way is forgotten.
+    pub fn watch(&mut self, rules: &[Rule]) {
+        for (cell, key) in self.cells.iter_mut().zip(&self.keys) {
+            for (track, name) in cell.tracks.iter_mut().zip(&self.measures) {
+                if let Some(track) = track {
+                    track.watches = watches(key, name, rules);
+                }
+            }
+        }
+    }
+
     /// By grid, whether its horizon takes a count of the slice that begins at `slice` and is `finest_ms` wide.
     pub fn taken(&self, slice: EventTime, finest_ms: i64, event_clock: EventTime) -> Vec<bool> {
         let late_ms = event_clock.since_ms(slice.plus_ms(finest_ms));

@@ -90,6 +90,20 @@ impl Judge<'_> {
         }
     }
 
+    /// Judges by rule `index`, which never judged this cell, the window ends that are still open.
+    pub fn count_anew(&mut self, index: usize, cells: &mut Cells, (cell, measure): (u32, usize)) {
+        let limits = Limits::of(&self.rules[index]);
+        let (as_of, judged) = (cells.as_of[limits.window], cells.judged[limits.window]);
+        let Some(track) = cells.get(cell).track(measure) else { return };
+        let watch = track.watches.iter().position(|watch| watch.rule == index && watch.since.is_none());
+        let Some(watch) = watch.filter(|_| as_of > i64::MIN) else { return };
+        let first = if judged == i64::MIN { as_of } else { as_of.min(judged + 1) };
+        let ends = (first, as_of);
+        let runs = track.runs(&cells.windows, limits.window, as_of, ends, |n| n >= limits.threshold);
+        let crossed: Vec<i64> = runs.iter().map(|run| run.first).collect();
+        self.crossed(cells, (cell, measure, watch), &crossed);
+    }
+
     /// Window ends at which newly crossing runs begin, in order.
     fn crossed(&mut self, cells: &mut Cells, active: ActiveWatch, crossed: &[i64]) {
         let mut settled = i64::MIN;
@@ -142,10 +156,7 @@ impl Judge<'_> {
 
     /// An officer closed an alert: the episode behind it is over too, as a restart would find it.
     pub fn closed(&mut self, cells: &mut Cells, id: &str) {
-        let is_its = |active: &ActiveWatch| {
-            let rule = &self.rules[watch_of(cells, *active).rule];
-            alert_id(&Subject::Cell(cells.key(active.0).clone()), rule.id_hash()) == id
-        };
+        let is_its = |active: &ActiveWatch| self.id_of(cells, *active) == id;
         let closed = self.book.get(id).is_some_and(|alert| alert.status == Status::Resolved);
         if let Some(active) = self.active.iter().copied().find(is_its).filter(|_| closed) {
             set_since(cells, active, None);
@@ -236,9 +247,19 @@ impl Judge<'_> {
     }
 
     fn status(&self, cells: &Cells, active: ActiveWatch) -> Option<Status> {
+        self.book.get(&self.id_of(cells, active)).map(|alert| alert.status)
+    }
+
+    /// The id of a watch's alert.
+    pub fn id_of(&self, cells: &Cells, active: ActiveWatch) -> String {
         let rule = &self.rules[watch_of(cells, active).rule];
-        let id = alert_id(&Subject::Cell(cells.key(active.0).clone()), rule.id_hash());
-        self.book.get(&id).map(|alert| alert.status)
+        alert_id(&Subject::Cell(cells.key(active.0).clone()), rule.id_hash())
+    }
+
+    /// A watch's alert as of now.
+    pub fn drafted(&self, cells: &Cells, active: ActiveWatch) -> Alert {
+        let window = Limits::of(&self.rules[watch_of(cells, active).rule]).window;
+        self.draft(cells, active, cells.as_of[window]).alert(self.taxonomy, self.clock)
     }
 
     /// A pending alert whose episode has lasted for the rule's `for` before it falls at `end`.

@@ -48,12 +48,7 @@ impl Draft<'_> {
     /// The alert as it would stand; the book decides its status.
     pub fn alert(&self, taxonomy: &Taxonomy, clock: EventTime) -> Alert {
         let names = Names::of(taxonomy, self.region, self.sector);
-        let mut labels = self.rule.labels.clone();
-        labels.insert("alertname".into(), self.rule.name.clone());
-        labels.insert("level".into(), level_code(self.level).into());
-        labels.insert("severity".into(), severity(self.level).into());
-        labels.insert("region".into(), self.region.into());
-        labels.insert("sector".into(), self.sector.into());
+        let labels = labels(self.rule, self.level, self.region, self.sector);
         let mut words = vec![
             ("place", names.place_en, names.place_zh),
             ("sector", names.sector_en, names.sector_zh),
@@ -94,6 +89,17 @@ impl Draft<'_> {
             evidence: self.evidence.clone(),
         }
     }
+}
+
+/// The rule's own labels, and those that every alert has.
+pub fn labels(rule: &Rule, level: Level, region: &str, sector: &str) -> BTreeMap<String, String> {
+    let mut labels = rule.labels.clone();
+    labels.insert("alertname".into(), rule.name.clone());
+    labels.insert("level".into(), level_code(level).into());
+    labels.insert("severity".into(), severity(level).into());
+    labels.insert("region".into(), region.into());
+    labels.insert("sector".into(), sector.into());
+    labels
 }
 
 struct Names {

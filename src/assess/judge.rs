@@ -40,6 +40,12 @@ impl Judge<'_> {
         Step { cue, reason, at, clock: self.clock, note: None, until: None }
     }
 
+    /// The event clock; before every input has been heard it tells no moment that could be written down, and the log's
+    /// own clock stands in.
+    pub fn now(&self) -> EventTime {
+        if self.event_clock > EventTime::MIN { self.event_clock } else { self.clock }
+    }
+
     /// Whether a cell hears enough of its sensors to be believed when it is quiet.
     pub fn covered(&self, cells: &Cells, cell: u32) -> bool {
         cells.get(cell).covered(self.coverage_min)

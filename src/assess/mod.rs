@@ -1,10 +1,11 @@
 //! The assess task (分析研判): one per tallies partition. It adds tallies into slices, slides the windows, evaluates the
 //! rules and drives alerts. Depends on tally, taxonomy, warn.
 //!
-//! **Invariant:** a pure function of its input log. Time, clocks, officers' commands and the existence of input
-//! partitions all arrive in tallies; nothing here reads another clock. Rules are evaluated after each tally, not per
+//! **Invariant:** a pure function of its input log. Time, clocks, officers' commands, the existence of input partitions
+//! and changes of rules all arrive in it; nothing here reads another clock. Rules are evaluated after each tally, not per
 //! commit, so an abort changes nothing.
 
+mod announced;
 mod cell;
 mod cells;
 mod clock;
@@ -20,6 +21,7 @@ mod series;
 mod slice;
 mod state;
 mod subject;
+mod switch;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -40,6 +42,7 @@ use emit::Emission;
 use hazards::Hazards;
 use judge::Judge;
 
+pub use announced::{Announcement, Entry, InForce, rules_hash};
 pub use draft::level_code;
 pub use emit::Emit;
 pub use load::{read_rules, shipped_rules};
@@ -51,7 +54,7 @@ pub use window::{WindowSpec, Windows};
 pub struct Settings {
     /// The windows.
     pub windows: Windows,
-    /// The rules.
+    /// The rules that are in force until the log says otherwise.
     pub rules: Vec<Rule>,
     /// Which window topics are written.
     pub emit: Emit,
@@ -72,6 +75,7 @@ pub struct AssessTask {
     partition: u32,
     taxonomy: Arc<Taxonomy>,
     settings: Arc<Settings>,
+    in_force: InForce,
     clock: EventClock,
     next_offset: i64,
     cells: Cells,
@@ -97,6 +101,7 @@ impl AssessTask {
             partition,
             cells: Cells::new(settings.windows.clone(), measures),
             taxonomy,
+            in_force: InForce::given(&settings.rules),
             settings,
             clock: EventClock::default(),
             next_offset: 0,
@@ -140,10 +145,10 @@ impl AssessTask {
         let before = self.clock.event_clock;
         self.clock.hear(tally);
         let entered = if self.clock.started() { self.cells.slide(self.clock.frontier) } else { Vec::new() };
-        let settings = Arc::clone(&self.settings);
+        let (settings, rules) = (Arc::clone(&self.settings), Arc::clone(self.in_force.rules()));
         let taxonomy = Arc::clone(&self.taxonomy);
         let mut judge = Judge {
-            rules: &settings.rules,
+            rules: &rules,
             taxonomy: &taxonomy,
             book: &mut self.book,
             active: &mut self.active,
@@ -184,7 +189,7 @@ impl AssessTask {
 
     /// What follows from the event clock's passing: falls, expiries, closes, forgetting, and what is due to be written.
     fn pass_time(&mut self, before: EventTime, corrections: Vec<(u32, u16, i64)>, out: &mut Vec<Output>) {
-        let settings = Arc::clone(&self.settings);
+        let (settings, rules) = (Arc::clone(&self.settings), Arc::clone(self.in_force.rules()));
         let taxonomy = Arc::clone(&self.taxonomy);
         let event_clock = self.clock.event_clock;
         let judged_before = self.cells.judged.clone();
@@ -195,7 +200,7 @@ impl AssessTask {
             }
         }
         let mut judge = Judge {
-            rules: &settings.rules,
+            rules: &rules,
             taxonomy: &taxonomy,
             book: &mut self.book,
             active: &mut self.active,
@@ -247,6 +252,11 @@ impl AssessTask {
     /// The records of `hazard.alerts` as they stand, for a reader that begins with this task.
     pub fn restored_alerts(&self) -> Vec<Output> {
         self.book.records()
+    }
+
+    /// The rules in force.
+    pub fn in_force(&self) -> &InForce {
+        &self.in_force
     }
 
     /// The event clock: the minimum over all input partitions.

@@ -5,10 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::taxonomy::{Grade, Level};
 
 /// A resolved rule.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
     /// Its name: the `rule` of its alerts.
     pub name: String,
@@ -29,7 +31,7 @@ pub struct Rule {
 }
 
 /// What a rule watches.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Condition {
     /// The count of a measure over a window reaches a threshold, in every cell that matches.
     Count {
@@ -67,7 +69,7 @@ pub enum Condition {
 }
 
 /// Which of the things that can happen to a hazard or item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EventKind {
     /// It reached a stage.
     Stage,
@@ -78,7 +80,7 @@ pub enum EventKind {
 }
 
 /// Whose silence.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Silent {
     /// One sensor's.
     Sensor,
@@ -89,7 +91,7 @@ pub enum Silent {
 }
 
 /// A set of cells: one level of the region tree, and one sector, `all`, or each sector.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cells {
     /// The level of the region tree.
     pub place: Place,
@@ -109,7 +111,7 @@ impl Cells {
 }
 
 /// A level of the region tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
     /// A prefecture-level city: six digits, the last two zero (GB/T 2260).

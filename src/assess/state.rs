@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::EventClock;
 use super::slice::{self, SliceRecord};
-use super::{AssessTask, Condition};
+use super::{Announcement, AssessTask, Condition};
 use crate::event::EventTime;
 use crate::log::{Input, Output, Topic};
 use crate::tally::{Cell, StateError, Subject};
@@ -17,6 +17,8 @@ use crate::warn::{Status, alert_id};
 
 /// The version of every value here.
 const VERSION: u8 = 1;
+/// The kind of the record that keeps the announcement of the rules in force, in the form of the log.
+const RULES: &str = "rules";
 /// Room for most keys and values, so that they need not grow.
 const KEY_BYTES: usize = 96;
 const VALUE_BYTES: usize = 64;
@@ -77,6 +79,9 @@ impl AssessTask {
                 }
             }
         }
+        if let Some(announced) = self.in_force.take_changed() {
+            self.write(RULES, "", Some(announced), out);
+        }
         if std::mem::take(&mut self.clock_changed) {
             let record = TaskRecord { next_offset: self.next_offset, clock: self.clock.clone() };
             self.write("task", "", Some(encode(&record)), out);
@@ -88,6 +93,7 @@ impl AssessTask {
         self.cells.dirty.clear();
         self.book.forget_changes();
         self.changed.clear();
+        self.in_force.take_changed();
     }
 
     /// Takes one record of this task back; `None` is a tombstone. A log that is not compacted yet holds older records of
@@ -98,6 +104,11 @@ impl AssessTask {
                 .forget(kind, id)
                 .ok_or_else(|| StateError::Damaged { what: format!("assess {kind} {id}") });
         };
+        if kind == RULES {
+            self.in_force.take(Announcement::decode(value)?, &self.settings.windows);
+            self.in_force.take_changed();
+            return Ok(());
+        }
         let body = match value.split_first() {
             Some((&VERSION, body)) => body,
             Some((&version, _)) if version > VERSION => return Err(StateError::Newer { version }),
@@ -114,7 +125,7 @@ impl AssessTask {
             }
             "slice" => {
                 let slice: SliceRecord<'_> = postcard::from_bytes(body).map_err(|_| damaged())?;
-                self.cells.restore_slice(id, Some(&slice), &self.settings.rules).ok_or_else(damaged)?;
+                self.cells.restore_slice(id, Some(&slice), self.in_force.rules()).ok_or_else(damaged)?;
             }
             "alert" => self.book.restore(body).map_err(|_| damaged())?,
             "coverage" => {
@@ -139,7 +150,7 @@ impl AssessTask {
     /// A tombstone takes back what an older record of its key brought.
     fn forget(&mut self, kind: &str, id: &str) -> Option<()> {
         match kind {
-            "slice" => self.cells.restore_slice(id, None, &self.settings.rules)?,
+            "slice" => self.cells.restore_slice(id, None, self.in_force.rules())?,
             "coverage" => {
                 let (region, sector) = id.split_once('|')?;
                 let cell = self.cells.intern(&Cell { region: region.into(), sector: sector.into() });
@@ -154,6 +165,8 @@ impl AssessTask {
 
     /// After every record is back: what is derived from them.
     pub fn restored(&mut self) {
+        // The rules may have come back after the slices that they watch.
+        self.cells.watch(self.in_force.rules());
         if !self.clock.started() {
             return;
         }
@@ -174,7 +187,7 @@ impl AssessTask {
     }
 
     /// The episodes under way, read back from the alerts.
-    fn resume_watches(&mut self, cell: u32) {
+    pub(super) fn resume_watches(&mut self, cell: u32) {
         let subject = Subject::Cell(self.cells.key(cell).clone());
         for measure in 0..self.cells.measures().len() {
             let Some(track) = self.cells.get_mut(cell).tracks.get_mut(measure).and_then(Option::as_mut)
@@ -182,7 +195,7 @@ impl AssessTask {
                 continue;
             };
             for (watch, state) in track.watches.iter_mut().enumerate() {
-                let rule = &self.settings.rules[state.rule];
+                let rule = &self.in_force.rules()[state.rule];
                 let Condition::Count { window, .. } = rule.condition else { continue };
                 let Some(alert) = self.book.get(&alert_id(&subject, rule.id_hash())) else { continue };
                 if alert.status != Status::Resolved {

@@ -44,31 +44,35 @@ impl<'a> Judge<'a> {
 
     /// A cell's coverage has changed.
     pub fn coverage(&mut self, cells: &Cells, cell: u32) {
-        let rules = self.rules;
-        for (index, rule) in rules.iter().enumerate() {
-            let Condition::NoData(Silent::Cell(wanted)) = &rule.condition else { continue };
-            let key = cells.key(cell);
-            if !wanted.contains(&key.region, &key.sector) {
-                continue;
-            }
-            let (heard, expected) = cells.get(cell).heard_expected().unwrap_or((0, 0));
-            let covered = self.covered(cells, cell);
-            let (cue, reason) =
-                if covered { (Cue::Clear, Reason::Cleared) } else { (Cue::Fire, Reason::Crossed) };
-            // Before every input has been heard the event clock tells no moment that could be written down.
-            let at = if self.event_clock > EventTime::MIN { self.event_clock } else { self.clock };
-            let signal = Signal {
-                subject: Subject::Cell(key.clone()),
-                region: key.region.clone(),
-                sector: key.sector.clone(),
-                enterprise_id: None,
-                at,
-                offset: None,
-                what: What::Heard,
-            };
-            let draft = self.about(index, &signal, f64::from(heard), f64::from(expected) * self.coverage_min);
-            self.say(draft, cue, reason, at);
+        for index in 0..self.rules.len() {
+            self.cell_silence(index, cells, cell);
         }
+    }
+
+    /// What rule `index` says of a cell's coverage, if that is what it watches.
+    pub fn cell_silence(&mut self, index: usize, cells: &Cells, cell: u32) {
+        let rules = self.rules;
+        let Condition::NoData(Silent::Cell(wanted)) = &rules[index].condition else { return };
+        let key = cells.key(cell);
+        if !wanted.contains(&key.region, &key.sector) {
+            return;
+        }
+        let (heard, expected) = cells.get(cell).heard_expected().unwrap_or((0, 0));
+        let covered = self.covered(cells, cell);
+        let (cue, reason) =
+            if covered { (Cue::Clear, Reason::Cleared) } else { (Cue::Fire, Reason::Crossed) };
+        let at = self.now();
+        let signal = Signal {
+            subject: Subject::Cell(key.clone()),
+            region: key.region.clone(),
+            sector: key.sector.clone(),
+            enterprise_id: None,
+            at,
+            offset: None,
+            what: What::Heard,
+        };
+        let draft = self.about(index, &signal, f64::from(heard), f64::from(expected) * self.coverage_min);
+        self.say(draft, cue, reason, at);
     }
 
     fn event(&mut self, index: usize, signal: &Signal) {

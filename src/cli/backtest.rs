@@ -36,7 +36,7 @@ pub struct Args {
     /// With --from kafka: write the tallies and the alert events that were sent to this file, and judge nothing
     #[arg(long, value_name = "FILE", requires = "from")]
     export: Option<PathBuf>,
-    /// Judge by these rules instead of those of the settings
+    /// Judge by these rules throughout, instead of those of the settings and, with --from, those that were in force
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
     /// Of events, what arrives within this much time is handled together

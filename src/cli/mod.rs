@@ -11,6 +11,7 @@ pub mod import;
 pub mod in_memory;
 pub mod pipeline;
 pub mod print;
+pub mod rules_file;
 pub mod run;
 pub mod stopping;
 pub mod story;

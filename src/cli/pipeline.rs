@@ -1,6 +1,7 @@
 //! From settings to what workers are told: taxonomy, rules, and how the topics are divided.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,12 @@ pub struct Pipeline {
     pub taxonomy: Arc<Taxonomy>,
     /// What assess tasks are told.
     pub assess: Arc<assess::Settings>,
+    /// The text of the rules file; empty where the shipped rules are used.
+    pub rules_text: String,
 }
+
+/// A larger rules file is refused: its rules travel in one record.
+const RULES_BYTES_MAX: usize = 512 * 1024;
 
 impl Pipeline {
     /// Reads what the settings name.
@@ -32,19 +38,17 @@ impl Pipeline {
             None => Taxonomy::shipped(),
         };
         let windows = Windows::new(settings.windows.iter().map(window).collect());
-        let rules = match &settings.rules_file {
+        let (rules_text, rules) = match &settings.rules_file {
             Some(file) => {
-                let name = file.display().to_string();
-                let text = std::fs::read_to_string(file).map_err(|error| {
-                    vec![format!("{name}: the rules cannot be read: {error}: name a file that exists")]
-                })?;
-                assess::read_rules(&name, &text, &taxonomy, &windows)
+                let text = read_text(file)?;
+                let rules = read_rules(&file.display().to_string(), &text, &taxonomy, &windows)?;
+                (text, rules)
             }
-            None => assess::shipped_rules(&taxonomy, &windows),
+            None => (String::new(), assess::shipped_rules(&taxonomy, &windows).map_err(lines)?),
         };
         let assess = assess::Settings {
             windows,
-            rules: rules.map_err(lines)?,
+            rules,
             emit: match settings.emit {
                 config::Emit::Latest => assess::Emit::Latest,
                 config::Emit::Closes => assess::Emit::Closes,
@@ -54,19 +58,19 @@ impl Pipeline {
             coverage_min: settings.coverage_min,
             commands_topic: settings.kafka.topic(Topic::Input(Input::Commands)).to_owned(),
         };
-        Ok(Pipeline { taxonomy: Arc::new(taxonomy), assess: Arc::new(assess) })
+        Ok(Pipeline { taxonomy: Arc::new(taxonomy), assess: Arc::new(assess), rules_text })
     }
 
     /// The first digits of the hashes of rules, taxonomy and settings: what must be the same in all replicas.
     pub fn hashes(&self, settings: &Settings) -> [String; 3] {
-        let rules: Vec<&str> = self.assess.rules.iter().map(|rule| rule.hash.as_str()).collect();
         let Settings { time, windows, emit, emit_every_ms, coverage_min, limits, kafka, .. } = settings;
         let shared =
             format!("{time:?}{windows:?}{emit:?}{emit_every_ms}{coverage_min}{limits:?}{:?}", kafka.inputs);
-        [rules.concat(), self.taxonomy.hash(), shared].map(|text| {
+        let [taxonomy, shared] = [self.taxonomy.hash(), shared].map(|text| {
             let digest = Sha256::digest(text.as_bytes());
             digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
-        })
+        });
+        [assess::rules_hash(&self.assess.rules), taxonomy, shared]
     }
 
     /// What workers are told, when the topics have these partitions.
@@ -107,6 +111,37 @@ impl Pipeline {
             ..collect::Settings::default()
         }
     }
+}
+
+/// The text of a rules file.
+///
+/// # Errors
+/// When there is none, or it is too large.
+pub fn read_text(file: &Path) -> Result<String, Vec<String>> {
+    let name = file.display();
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        vec![format!("{name}: the rules cannot be read: {error}: name a file that exists")]
+    })?;
+    if text.len() > RULES_BYTES_MAX {
+        let size = text.len();
+        return Err(vec![format!(
+            "{name}: {size} bytes of rules, at most {RULES_BYTES_MAX} are taken: write fewer rules, or shorter ones"
+        )]);
+    }
+    Ok(text)
+}
+
+/// Reads the rules of a file with this name and text.
+///
+/// # Errors
+/// Every mistake, a line each.
+pub fn read_rules(
+    name: &str,
+    text: &str,
+    taxonomy: &Taxonomy,
+    windows: &Windows,
+) -> Result<Vec<assess::Rule>, Vec<String>> {
+    assess::read_rules(name, text, taxonomy, windows).map_err(lines)
 }
 
 fn lines(problems: Vec<Problem>) -> Vec<String> {

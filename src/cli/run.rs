@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::exit::{Exit, Stop};
 use super::pipeline::Pipeline;
+use super::rules_file::{Found, RulesFile};
 use super::stopping::Stopping;
 use super::{Context, clock, print};
 use crate::config::Settings;
@@ -13,7 +14,7 @@ use crate::http::{App, Server};
 use crate::kafka::KafkaLog;
 use crate::log::{Failure, Log, Topic, Verdict};
 use crate::observer::Observer;
-use crate::worker::report::{Report, TroubleReport};
+use crate::worker::report::{Report, RulesReport, TroubleReport};
 use crate::worker::{Plan, Seen, Worker};
 
 /// How long one step waits for records: a stop request and a due commit are seen this soon.
@@ -60,13 +61,18 @@ fn work(
     let scout = first.as_mut().expect("it was opened a line ago");
     let Some(plan) = wait_for_topics(scout, settings, pipeline, observer, stopping)? else { return Ok(()) };
     let plan = Arc::new(plan);
+    let (found, file) = RulesFile::of(settings, pipeline);
+    let found = &found;
     std::thread::scope(|scope| {
+        if let Some(file) = file {
+            scope.spawn(move || file.watch(found, observer, stopping));
+        }
         let workers: Vec<_> = (0..settings.workers)
             .map(|index| {
                 let plan = Arc::clone(&plan);
                 let log = first.take().map_or_else(|| open(settings, index), Ok);
                 scope.spawn(move || {
-                    let ended = log.and_then(|log| drive(index, log, plan, observer, stopping));
+                    let ended = log.and_then(|log| drive(index, log, plan, found, observer, stopping));
                     // One worker that cannot go on ends the process: the others would hide it.
                     stopping.request();
                     ended
@@ -89,6 +95,7 @@ fn drive(
     index: usize,
     log: Log,
     plan: Arc<Plan>,
+    found: &Found,
     observer: &Arc<Observer>,
     stopping: &Stopping,
 ) -> Result<(), Stop> {
@@ -98,11 +105,13 @@ fn drive(
         Seen::Report(report) => {
             hears.report(&report);
             troubles.hear(&report);
+            say_rules(&report);
         }
         Seen::Committed(outputs) => hears.committed(outputs),
     });
     let mut worker = Worker::new(index, log, plan, listener);
     while !stopping.requested() {
+        worker.propose(found.newest());
         let step = worker.step(clock::now(), POLL_WAIT)?;
         if step.failed && stopping.wait(REST) {
             break;
@@ -113,6 +122,19 @@ fn drive(
         tracing::warn!(worker = index, %failure, "the last commit failed; the next owner does it again");
     }
     Ok(())
+}
+
+/// Says which rules are in force, and which of them nobody can judge here.
+fn say_rules(report: &Report) {
+    let Report::Rules(RulesReport { worker, number, hash: Some(hash), aside }) = report else { return };
+    tracing::info!(worker, number, rules = hash, "these rules are in force");
+    if !aside.is_empty() {
+        let names = aside.join(", ");
+        tracing::error!(
+            worker,
+            "rules whose window is not among this process's settings are not judged: {names}"
+        );
+    }
 }
 
 /// Says what a worker waits for, once a minute at most, and when it is over.

@@ -70,6 +70,8 @@ const fn reason(reason: Reason) -> &'static str {
         Reason::Command => "an officer's command",
         Reason::Expired => "acknowledgement ran out",
         Reason::Refused => "command refused",
+        Reason::RuleChanged => "its rule was changed",
+        Reason::RuleGone => "its rule is gone",
     }
 }
 

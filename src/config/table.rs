@@ -240,7 +240,12 @@ pub const ROWS: &[Row] = &[
         "path",
         "Folder with regions, sectors, quantities, clauses, kinds and measures. Default: those that are shipped.",
     ),
-    row("rules.file", "", "path", "Rules that raise alerts. Default: those that are shipped."),
+    row(
+        "rules.file",
+        "",
+        "path",
+        "Rules that raise alerts. Default: those that are shipped. A change is taken while the process runs, at the same place in all replicas; one with a mistake is refused, and the rules before it stay in force.",
+    ),
     row(
         "coverage_min",
         "0.95",

@@ -4,6 +4,7 @@
 
 mod buckets;
 mod domain;
+mod rules;
 #[cfg(test)]
 pub(crate) mod strict;
 mod table;
@@ -25,6 +26,7 @@ use crate::worker::report::{
 };
 
 use buckets::Buckets;
+pub use rules::Rules;
 pub use table::{COMMIT_SECONDS, DOMAIN, Kind, PROGRAM, Row, reference, rows};
 
 /// Every metric, in its own registry.
@@ -39,7 +41,7 @@ pub struct Metrics {
     adopted: IntCounterVec,
     late: Buckets,
     end_to_end: Buckets,
-    config: IntGaugeVec,
+    rules: Rules,
     limit_dropped: IntCounterVec,
     lag: IntGaugeVec,
     tallies_lag: IntGaugeVec,
@@ -87,7 +89,7 @@ impl Metrics {
             adopted: counters(&registry, "hazstream_adopted_total"),
             late: shared(&registry, "hazstream_late_seconds"),
             end_to_end: shared(&registry, "hazstream_end_to_end_seconds"),
-            config: int_gauges(&registry, "hazstream_config_info"),
+            rules: Rules::new(&registry),
             limit_dropped: counters(&registry, "hazstream_limit_dropped_total"),
             lag: int_gauges(&registry, "hazstream_lag_records"),
             tallies_lag: int_gauges(&registry, "hazstream_tallies_lag_records"),
@@ -127,6 +129,7 @@ impl Metrics {
         for limit in LIMITS {
             self.limit_dropped.with_label_values(&[limit]);
         }
+        self.rules.start_at_zero();
         for result in TransactionResult::ALL {
             self.transactions.with_label_values(&[result.code()]);
         }
@@ -145,6 +148,7 @@ impl Metrics {
             Report::Commit(report) => self.commit(report),
             Report::Collect(report) => self.collect(report),
             Report::Assess(report) => self.assess(report),
+            Report::Rules(report) => self.rules.report(report),
             Report::Released(partitions) => partitions.iter().for_each(|at| self.release(*at)),
             Report::Trouble(report) => {
                 let waits = i64::from(report.waits_for.is_some());
@@ -153,10 +157,9 @@ impl Metrics {
         }
     }
 
-    /// Says by their hashes which rules, taxonomy and settings are in force.
-    pub fn set_config(&self, [rules, taxonomy, settings]: [&str; 3]) {
-        self.config.reset();
-        self.config.with_label_values(&[rules, taxonomy, settings]).set(1);
+    /// Which rules, taxonomy and settings are in force, and which rules were found.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     /// Says whether the process is ready.

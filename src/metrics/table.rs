@@ -84,12 +84,37 @@ pub const DOMAIN: [Row; 8] = [
 ];
 
 /// The metrics of the program.
-pub const PROGRAM: [Row; 33] = [
+pub const PROGRAM: [Row; 38] = [
     gauge("hazstream_build_info", &["version"], "1, with the version that runs."),
     gauge(
         "hazstream_config_info",
         &["rules", "taxonomy", "settings"],
-        "1, with the first digits of the hashes of what must be the same in all replicas.",
+        "1, with the first digits of the hashes of what is in force and must be the same in all replicas.",
+    ),
+    gauge(
+        "hazstream_rules_file_info",
+        &["rules"],
+        "1, with the first digits of the hash of the rules that were last found, and valid, where the settings say.",
+    ),
+    gauge(
+        "hazstream_rules_number",
+        &[],
+        "Number of the announcement of the rules in force; 0: none was made yet.",
+    ),
+    gauge(
+        "hazstream_rules_aside",
+        &[],
+        "Rules in force that this process cannot judge, since it has not the window that they watch.",
+    ),
+    counter(
+        "hazstream_rules_reloads_total",
+        &["result"],
+        "Changes seen of the rules file: taken, or refused because of a mistake in it.",
+    ),
+    gauge(
+        "hazstream_rules_last_reload_successful",
+        &[],
+        "0 while the rules file has a mistake in it, and the rules before it stay in force.",
     ),
     counter(
         "hazstream_events_total",

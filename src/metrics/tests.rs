@@ -8,7 +8,7 @@ use super::*;
 use crate::log::{Input, Output};
 use crate::taxonomy::Grade;
 use crate::view::Region;
-use crate::worker::report::{LateSeen, Ledger, RestoreReport, TroubleReport, Unwatched};
+use crate::worker::report::{LateSeen, Ledger, RestoreReport, RulesReport, TroubleReport, Unwatched};
 
 fn region(code: &str, level: &str, parent: Option<&str>) -> Region {
     Region {
@@ -146,7 +146,11 @@ fn feed_everything(metrics: &Metrics, collect: &Report) {
         outputs,
         latencies: vec![(Duration::from_millis(400), 70), (Duration::from_secs(7200), 2)],
     }));
-    metrics.set_config(["r0", "t0", "s0"]);
+    metrics.rules().configured(&["r0", "t0", "s0"].map(String::from));
+    let rules = RulesReport { worker: 0, number: 2, hash: Some("r1".into()), aside: vec!["in_2h".into()] };
+    metrics.report(&Report::Rules(rules));
+    metrics.rules().taken("r2");
+    metrics.rules().refused();
     metrics.report(&Report::Trouble(TroubleReport { worker: 0, waits_for: Some("a broker".into()) }));
 }
 
@@ -160,6 +164,12 @@ fn reports_add_up_and_absolute_values_stand() {
     let samples = read(&metrics);
     for (series, value) in [
         ("hazstream_consumed_total{input=\"sensors\"}", 30.0),
+        ("hazstream_config_info{rules=\"r1\",settings=\"s0\",taxonomy=\"t0\"}", 1.0),
+        ("hazstream_rules_file_info{rules=\"r2\"}", 1.0),
+        ("hazstream_rules_number", 2.0),
+        ("hazstream_rules_aside", 1.0),
+        ("hazstream_rules_reloads_total{result=\"refused\"}", 1.0),
+        ("hazstream_rules_last_reload_successful", 0.0),
         ("hazstream_events_total{input=\"sensors\",outcome=\"counted\"}", 24.0),
         ("hazstream_rejects_total{reason=\"clock_ahead\"}", 3.0),
         ("hazstream_clock_quarantined_total{input=\"sensors\"}", 3.0),

@@ -2,15 +2,19 @@
 
 use super::Tally;
 
-/// The version that this program writes; it reads this one and no other yet.
+/// The version of a tally.
 const VERSION: u8 = 1;
+
+/// The newest version of any stored record that this program reads. Version 2 are announcements of rules
+/// ([`assess::Announcement`](crate::assess::Announcement)), which lie among the tallies.
+pub const NEWEST: u8 = 2;
 
 /// A stored record that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StateError {
     /// A newer hazstream wrote it.
     #[error(
-        "a stored record has format version {version}, newer than this program's {VERSION}: run the newer program"
+        "a stored record has format version {version}, newer than this program's {NEWEST}: run the newer program"
     )]
     Newer {
         /// The record's version.
@@ -35,7 +39,7 @@ impl Tally {
         let damaged = || StateError::Damaged { what: "a tally".into() };
         match stored.split_first() {
             Some((&VERSION, body)) => postcard::from_bytes(body).map_err(|_| damaged()),
-            Some((&version, _)) if version > VERSION => Err(StateError::Newer { version }),
+            Some((&version, _)) if version > NEWEST => Err(StateError::Newer { version }),
             _ => Err(damaged()),
         }
     }
@@ -74,8 +78,8 @@ mod tests {
     #[test]
     fn a_newer_format_is_refused_by_name() {
         let mut stored = tally().encode();
-        stored[0] = 2;
-        assert_eq!(Tally::decode(&stored), Err(StateError::Newer { version: 2 }));
+        stored[0] = NEWEST + 1;
+        assert_eq!(Tally::decode(&stored), Err(StateError::Newer { version: NEWEST + 1 }));
         assert!(matches!(Tally::decode(&[]), Err(StateError::Damaged { .. })));
         assert!(matches!(Tally::decode(&[1, 255]), Err(StateError::Damaged { .. })));
     }

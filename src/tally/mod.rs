@@ -12,7 +12,7 @@ use crate::event::{Action, EventTime};
 use crate::log::Input;
 use crate::taxonomy::{Grade, Level};
 
-pub use codec::StateError;
+pub use codec::{NEWEST, StateError};
 pub use subject::{Cell, Subject};
 
 /// The header of a record of the tallies log that says when the oldest event behind it arrived: milliseconds since the

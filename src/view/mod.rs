@@ -83,7 +83,11 @@ impl View {
             }
             Report::Assess(report) => self.take_assess(report),
             Report::Released(partitions) => partitions.iter().for_each(|at| self.release(*at)),
-            Report::Member(_) | Report::Restore(_) | Report::Commit(_) | Report::Trouble(_) => {}
+            Report::Member(_)
+            | Report::Restore(_)
+            | Report::Commit(_)
+            | Report::Rules(_)
+            | Report::Trouble(_) => {}
         }
     }
 

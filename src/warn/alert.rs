@@ -145,6 +145,30 @@ pub enum Reason {
     Expired,
     /// A command that does not apply; nothing changed.
     Refused,
+    /// Its rule was changed, and it still holds, or holds for long enough now.
+    RuleChanged,
+    /// Its rule is gone, or no longer concerns it.
+    RuleGone,
+}
+
+impl Reason {
+    /// Every member, in the order of the contract.
+    pub const ALL: [Reason; 14] = [
+        Reason::Crossed,
+        Reason::Sustained,
+        Reason::Cleared,
+        Reason::Lapsed,
+        Reason::Late,
+        Reason::SourcesSilent,
+        Reason::SourcesHeard,
+        Reason::LevelChanged,
+        Reason::Withdrawn,
+        Reason::Command,
+        Reason::Expired,
+        Reason::Refused,
+        Reason::RuleChanged,
+        Reason::RuleGone,
+    ];
 }
 
 /// One step of an alert's life: the value of `hazard.alert-events` is the alert plus these.

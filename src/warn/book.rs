@@ -60,10 +60,18 @@ impl Book {
             .is_some()
     }
 
+    /// The ids of the alerts that are not over.
+    pub fn standing(&self) -> Vec<String> {
+        self.open().map(|entry| entry.alert.id.clone()).collect()
+    }
+
+    fn open(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values().filter(|entry| entry.alert.status != Status::Resolved)
+    }
+
     /// The record of each alert that is not over, as it stands.
     pub fn records(&self) -> Vec<Output> {
-        let open = self.entries.values().filter(|entry| entry.alert.status != Status::Resolved);
-        open.map(|entry| output(Topic::Alerts, &entry.alert, entry.seq, &entry.alert)).collect()
+        self.open().map(|entry| output(Topic::Alerts, &entry.alert, entry.seq, &entry.alert)).collect()
     }
 
     /// Lets `step` befall the alert that `draft` describes. If it opens (a new or resolved alert), the draft becomes the

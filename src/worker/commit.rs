@@ -25,6 +25,7 @@ impl Worker {
                 for task in self.tasks.values_mut() {
                     task.flush(clock, &mut self.out);
                 }
+                self.announce(clock);
                 self.last_commit = clock;
                 if self.out.is_empty() {
                     return Ok(false);
@@ -74,6 +75,7 @@ impl Worker {
             let end = self.log.end_seen(at).unwrap_or_else(|| task.next_offset());
             (self.listener)(Seen::Report(task.report(at, self.plan.tallies_partitions, end, clock)));
         }
+        self.tell_rules();
     }
 }
 

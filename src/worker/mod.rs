@@ -6,6 +6,7 @@
 //! **Invariant:** outputs, state and input offsets leave in one transaction, sent only by `commit`; what a task did since
 //! the last commit lives in memory alone, and is dropped with the task when the commit fails.
 
+mod announce;
 mod commit;
 mod plan;
 pub mod report;
@@ -20,15 +21,16 @@ use std::time::Duration;
 use crate::assess::AssessTask;
 use crate::collect::CollectTask;
 use crate::event::EventTime;
-use crate::log::{Cause, Change, Failure, Log, Output, Record, Topic, TopicPartition, Verdict};
-use crate::tally::{OLDEST_ARRIVAL, Tally};
+use crate::log::{Cause, Change, Failure, Log, Output, Topic, TopicPartition, Verdict};
 
+pub use announce::{PATIENCE_MS, Proposal};
 pub use plan::Plan;
 
-use report::{CommitReport, MemberReport, Report, RestoreReport, TransactionResult, TroubleReport};
+use report::{
+    CommitReport, MemberReport, Report, RestoreReport, RulesReport, TransactionResult, TroubleReport,
+};
 use restore::{Restore, Then};
-use task::Task;
-use watch::Watch;
+use task::{Beside, Task, apply_tally};
 
 /// What a listener is told.
 pub enum Seen<'a> {
@@ -73,6 +75,10 @@ pub struct Worker {
     /// What must be done before anything else. A new worker has no producer yet.
     trouble: Option<Verdict>,
     last_commit: EventTime,
+    /// The rules that were found last where the settings say.
+    proposal: Option<Arc<Proposal>>,
+    /// What was last told of the rules in force.
+    rules_told: Option<RulesReport>,
     joined: bool,
     /// When a step last failed, until that is over.
     failing: Option<EventTime>,
@@ -94,6 +100,8 @@ impl Worker {
             retry: None,
             trouble: Some(Verdict::NewProducer),
             last_commit: EventTime::MIN,
+            proposal: None,
+            rules_told: None,
             joined: false,
             failing: None,
         }
@@ -206,7 +214,7 @@ impl Worker {
             ))),
             _ => Task::Assess(
                 Box::new(AssessTask::new(at.partition, Arc::clone(&plan.taxonomy), Arc::clone(&plan.assess))),
-                Watch::new(plan.usual_age_ms()),
+                Box::new(Beside::new(plan.usual_age_ms())),
             ),
         }
     }
@@ -236,6 +244,7 @@ impl Worker {
                 }
             }
             self.tasks.extend(restore.tasks);
+            self.tell_rules();
             self.tell_member(restore.then == Then::Assign);
         }
         self.tell(Report::Restore(report));
@@ -319,6 +328,7 @@ impl Worker {
             restore.tasks.retain(|at, _| !partitions.contains(at));
         }
         self.tell(Report::Released(partitions.to_vec()));
+        self.tell_rules();
         self.tell_member(false);
     }
 
@@ -365,29 +375,4 @@ impl Worker {
     fn tell(&mut self, report: Report) {
         (self.listener)(Seen::Report(report));
     }
-}
-
-/// Applies one record of the tallies log. Returns when the oldest of its events arrived and how many they are, if any.
-fn apply_tally(
-    task: &mut AssessTask,
-    record: &Record<'_>,
-    out: &mut Vec<Output>,
-) -> Result<Option<(EventTime, u64)>, Failure> {
-    let tally = Tally::decode(record.value.unwrap_or_default()).map_err(|error| {
-        let at = record.at;
-        Failure::new(
-            Verdict::Stop,
-            format!("{} partition {} offset {}: {error}", at.topic.name(), at.partition, record.offset),
-        )
-        .because(Cause::ForeignState)
-    })?;
-    task.apply(&tally, record.offset, out);
-    let events = (tally.offsets.1 - tally.offsets.0).max(0).unsigned_abs();
-    Ok(oldest_arrival(record).filter(|_| events > 0).map(|arrival| (arrival, events)))
-}
-
-/// When the oldest event of a tally arrived, as the record's header says: for a metric, so it is no part of the tally.
-fn oldest_arrival(record: &Record<'_>) -> Option<EventTime> {
-    let (_, value) = record.headers.all().iter().copied().find(|(name, _)| *name == OLDEST_ARRIVAL)?;
-    std::str::from_utf8(value).ok()?.parse().ok().map(EventTime::from_ms)
 }

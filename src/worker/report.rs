@@ -23,6 +23,7 @@ pub enum Report {
     Commit(CommitReport),
     Collect(Box<CollectReport>),
     Assess(Box<AssessReport>),
+    Rules(RulesReport),
     /// These partitions are no longer this worker's: what is shown of them goes.
     Released(Vec<TopicPartition>),
     Trouble(TroubleReport),
@@ -175,6 +176,19 @@ pub struct AssessReport {
     pub next_offset: i64,
     /// The end of the tallies partition as last told by the broker.
     pub end_offset: i64,
+}
+
+/// Which rules a worker judges by. Sent at every change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RulesReport {
+    /// The worker.
+    pub worker: usize,
+    /// The number of their announcement; 0: none yet, they are those that the process was started with.
+    pub number: u64,
+    /// The first digits of their hash; `None`: it has no assess task, and judges nothing.
+    pub hash: Option<String>,
+    /// Names of rules that nobody can judge here: they watch a window that is not configured.
+    pub aside: Vec<String>,
 }
 
 /// What a worker waits for when it cannot go on; `None` in `waits_for` when it goes on again.

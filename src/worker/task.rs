@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::announce::{ANNOUNCED, Announcer};
 use super::report::{AssessReport, CollectReport, Report};
 use super::watch::Watch;
-use crate::assess::AssessTask;
+use crate::assess::{AssessTask, Entry, InForce};
 use crate::collect::CollectTask;
 use crate::event::EventTime;
-use crate::log::{Input, Output, Topic, TopicPartition};
-use crate::tally::StateError;
+use crate::log::{Cause, Failure, Input, Output, Record, Topic, TopicPartition, Verdict};
+use crate::tally::{OLDEST_ARRIVAL, StateError};
 
 /// A task of either kind.
 ///
@@ -21,8 +22,23 @@ use crate::tally::StateError;
 pub enum Task {
     /// Of one input partition.
     Collect(Box<CollectTask>),
-    /// Of one tallies partition, and how well it watches its counties.
-    Assess(Box<AssessTask>, Watch),
+    /// Of one tallies partition, and what its worker keeps beside it.
+    Assess(Box<AssessTask>, Box<Beside>),
+}
+
+/// What a worker keeps beside an assess task, and in the same place of `hazard.state`.
+pub struct Beside {
+    /// How well the task watches its counties.
+    watch: Watch,
+    /// Which rules were announced last; of the first task alone.
+    pub announcer: Announcer,
+}
+
+impl Beside {
+    /// Of a task that knows nothing, whose event clock is so far behind in good order.
+    pub fn new(usual_age_ms: i64) -> Self {
+        Beside { watch: Watch::new(usual_age_ms), announcer: Announcer::default() }
+    }
 }
 
 impl Task {
@@ -31,13 +47,14 @@ impl Task {
     pub fn restore(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), StateError> {
         match self {
             Task::Collect(task) => task.restore(key, value),
-            Task::Assess(task, watch) => {
+            Task::Assess(task, beside) => {
                 let damaged = || StateError::Damaged { what: String::from_utf8_lossy(key).into_owned() };
                 let text = std::str::from_utf8(key).map_err(|_| damaged())?;
                 let mut parts = text.splitn(3, '|').skip(1);
                 let (Some(kind), Some(id)) = (parts.next(), parts.next()) else { return Err(damaged()) };
                 match (kind, value) {
-                    (WATCH, Some(stored)) => watch.restore(stored),
+                    (WATCH, Some(stored)) => beside.watch.restore(stored),
+                    (ANNOUNCED, Some(stored)) => beside.announcer.restore(stored),
                     _ => task.restore(kind, id, value),
                 }
             }
@@ -68,6 +85,14 @@ impl Task {
         }
     }
 
+    /// The rules that it judges by.
+    pub fn in_force(&self) -> Option<&InForce> {
+        match self {
+            Task::Collect(_) => None,
+            Task::Assess(task, _) => Some(task.in_force()),
+        }
+    }
+
     /// How it stands after a commit; `end_offset` is the end of its input as last told by the broker, `partitions` how many
     /// the tallies log has.
     pub fn report(
@@ -84,8 +109,8 @@ impl Task {
                 };
                 Report::Collect(Box::new(collect_report(task, (input, at.partition), end_offset, clock)))
             }
-            Task::Assess(task, watch) => {
-                let unwatched = watch.counties().clone();
+            Task::Assess(task, beside) => {
+                let unwatched = beside.watch.counties().clone();
                 let report = assess_report(task, partitions, end_offset, clock);
                 Report::Assess(Box::new(AssessReport { unwatched, ..report }))
             }
@@ -96,7 +121,8 @@ impl Task {
     pub fn flush(&mut self, clock: EventTime, out: &mut Vec<Output>) {
         match self {
             Task::Collect(task) => task.flush(clock, out),
-            Task::Assess(task, watch) => {
+            Task::Assess(task, beside) => {
+                let watch = &mut beside.watch;
                 let before = out.len();
                 task.flush(out);
                 // A task that has nothing to write has heard of no time either.
@@ -115,6 +141,38 @@ const WATCH: &str = "watch";
 fn watch_record(partition: u32, stored: Vec<u8>) -> Output {
     let key = format!("{}|{WATCH}|", AssessTask::state_name(partition)).into_bytes();
     Output { topic: Topic::State, partition: None, key, value: Some(stored), headers: Vec::new() }
+}
+
+/// Applies one record of the tallies log. Returns when the oldest of its events arrived and how many they are, if any.
+pub fn apply_tally(
+    task: &mut AssessTask,
+    record: &Record<'_>,
+    out: &mut Vec<Output>,
+) -> Result<Option<(EventTime, u64)>, Failure> {
+    let entry = Entry::decode(record.value.unwrap_or_default()).map_err(|error| {
+        let at = record.at;
+        Failure::new(
+            Verdict::Stop,
+            format!("{} partition {} offset {}: {error}", at.topic.name(), at.partition, record.offset),
+        )
+        .because(Cause::ForeignState)
+    })?;
+    let tally = match entry {
+        Entry::Tally(tally) => tally,
+        Entry::Rules(announced) => {
+            task.switch(&announced, record.offset, out);
+            return Ok(None);
+        }
+    };
+    task.apply(&tally, record.offset, out);
+    let events = (tally.offsets.1 - tally.offsets.0).max(0).unsigned_abs();
+    Ok(oldest_arrival(record).filter(|_| events > 0).map(|arrival| (arrival, events)))
+}
+
+/// When the oldest event of a tally arrived, as the record's header says: for a metric, so it is no part of the tally.
+fn oldest_arrival(record: &Record<'_>) -> Option<EventTime> {
+    let (_, value) = record.headers.all().iter().copied().find(|(name, _)| *name == OLDEST_ARRIVAL)?;
+    std::str::from_utf8(value).ok()?.parse().ok().map(EventTime::from_ms)
 }
 
 /// The first part of a task's keys in `hazard.state`.

@@ -136,7 +136,12 @@ fn whatever_is_read_at_the_start_rolls_the_pods_and_nothing_else() {
         find(&objects, "StatefulSet", "hazstream")["spec"]["template"].clone()
     };
     let (one, other) = (template(&["rules.text=a: 1"]), template(&["rules.text=a: 2"]));
-    assert_ne!(one, other);
+    assert_eq!(one, other, "rules are read again while the pods run");
+    let mounts = one["spec"]["containers"][0]["volumeMounts"].as_array().unwrap();
+    assert!(
+        mounts.iter().all(|mount| mount["subPath"].is_null()),
+        "a change never reaches a subPath: {mounts:?}"
+    );
     assert_eq!(one, template(&["rules.text=a: 1", "podDisruptionBudget.enabled=false"]));
     assert_ne!(one, template(&["rules.text=a: 1", "settings.windows={1h/1m}"]));
     assert_ne!(template(&["taxonomy.files.regions\\.csv=a"]), template(&["taxonomy.files.regions\\.csv=b"]));

@@ -12,7 +12,7 @@ use hazstream::log::memory::{Broker, Layout, Lifeline, Payload, Stored};
 use hazstream::log::{Input, Log, Topic, TopicPartition};
 use hazstream::taxonomy::Taxonomy;
 use hazstream::worker::report::{AssessReport, CollectReport, Report};
-use hazstream::worker::{Plan, Seen, Worker};
+use hazstream::worker::{Plan, Proposal, Seen, Worker};
 use serde_json::{Value, json};
 
 use crate::oracle;
@@ -60,6 +60,8 @@ pub struct City {
     pub sent: Vec<oracle::Message>,
     pub clock_ms: i64,
     workers: BTreeMap<usize, Process>,
+    /// The rules on each worker's disk.
+    found: BTreeMap<usize, Arc<Proposal>>,
 }
 
 impl City {
@@ -82,6 +84,7 @@ impl City {
             sent: Vec::new(),
             clock_ms: NOON_MS,
             workers: BTreeMap::new(),
+            found: BTreeMap::new(),
         };
         city.start(0);
         city
@@ -102,8 +105,17 @@ impl City {
                 Seen::Report(_) | Seen::Committed(_) => {}
             }
         };
-        let worker = Worker::new(at, Log::Memory(log), Arc::clone(&self.plan), Box::new(observer));
+        let mut worker = Worker::new(at, Log::Memory(log), Arc::clone(&self.plan), Box::new(observer));
+        if let Some(found) = self.found.get(&at) {
+            worker.propose(Arc::clone(found));
+        }
         self.workers.insert(at, Process { worker, life });
+    }
+
+    /// Puts rules on a worker's disk, where it finds them, after a restart too.
+    pub fn propose(&mut self, at: usize, found: Arc<Proposal>) {
+        self.workers.get_mut(&at).expect("it runs").worker.propose(Arc::clone(&found));
+        self.found.insert(at, found);
     }
 
     /// A hold on the life of a worker.

@@ -10,6 +10,7 @@ mod counting;
 #[path = "../oracle/mod.rs"]
 mod oracle;
 mod restart;
+mod rules;
 mod time;
 
 /// Rules of every kind, small enough for a few events.

@@ -16,6 +16,7 @@ mod log;
 mod member;
 #[path = "../oracle/mod.rs"]
 mod oracle;
+mod reload;
 mod secure;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,6 +1,6 @@
 //! The file of `backtest --export`, JSON lines. The first says what was taken:
 //! `{"hazstream_tallies":1,"tallies":[{"partition","first","end"}…],"judged":[…],"alert_events":[…]}`. Each other is a
-//! tally, `{"partition","offset","tally":{…}}`, or an alert event that was sent, `{"partition","offset","sent":{…}}`, in
+//! tally, `{"partition","offset","tally":{…}}`, a change of rules, `{"partition","offset","rules":{…}}`, or an alert event that was sent, `{"partition","offset","sent":{…}}`, in
 //! the order of its partition.
 
 use std::fs::File;
@@ -12,13 +12,14 @@ use serde_json::value::RawValue;
 
 use super::replay::{named, open};
 use super::source::{Extent, Source};
+use crate::assess::{Announcement, Entry};
 use crate::cli::exit::{Exit, Stop};
 use crate::cli::print;
 use crate::log::Topic;
 use crate::tally::Tally;
 
-/// The version of the format.
-const VERSION: u32 = 1;
+/// The version of the format; version 1 knows no changes of rules.
+const VERSION: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct Head {
@@ -28,19 +29,21 @@ struct Head {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Line<'a> {
+struct Written<'a> {
     partition: u32,
     offset: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    tally: Option<Tally>,
+    tally: Option<Box<Tally>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rules: Option<Announcement>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     sent: Option<&'a RawValue>,
 }
 
 /// What a line of the file holds.
-pub enum Entry<'a> {
-    /// A tally, of this partition, at this offset.
-    Tally(u32, i64, Box<Tally>),
+pub enum Line<'a> {
+    /// A record of the tallies log, of this partition, at this offset.
+    Entry(u32, i64, Entry),
     /// An alert event that was sent, by its partition.
     Sent(u32, &'a str),
 }
@@ -62,9 +65,9 @@ pub fn export(source: &Source<'_>, path: &Path) -> Result<(), Stop> {
     let mut history = source.reader()?;
     for &range in &source.extent.tallies {
         source.read(&mut history, Topic::Tallies, range, |offset, value| {
-            let tally = Tally::decode(value)
+            let entry = Entry::decode(value)
                 .map_err(|error| unreadable(&format!("tally {}[{offset}]", range.partition), &error))?;
-            write(tally_line(range.partition, offset, tally))
+            write(entry_line(range.partition, offset, entry))
         })?;
     }
     for &range in &source.extent.alert_events {
@@ -72,7 +75,13 @@ pub fn export(source: &Source<'_>, path: &Path) -> Result<(), Stop> {
             let event = serde_json::from_slice(value)
                 .map_err(|error| unreadable(&format!("alert event {}[{offset}]", range.partition), &error))?;
             let partition = range.partition;
-            write(serde_json::to_string(&Line { partition, offset, tally: None, sent: Some(event) }))
+            write(serde_json::to_string(&Written {
+                partition,
+                offset,
+                tally: None,
+                rules: None,
+                sent: Some(event),
+            }))
         })?;
     }
     file.flush().map_err(unwritten)?;
@@ -87,7 +96,7 @@ pub fn export(source: &Source<'_>, path: &Path) -> Result<(), Stop> {
 pub fn read<T>(
     path: &Path,
     begin: impl FnOnce(&Extent) -> T,
-    mut each: impl FnMut(&mut T, Entry<'_>),
+    mut each: impl FnMut(&mut T, Line<'_>),
 ) -> Result<(Extent, T), Stop> {
     let (file, bar) = open(path)?;
     let mut lines = BufReader::with_capacity(1 << 20, bar.wrap_read(file)).lines();
@@ -96,15 +105,18 @@ pub fn read<T>(
     let mut state = begin(&extent);
     for (at, text) in lines.enumerate() {
         let text = text.map_err(|error| named(path, at + 1, &error.to_string()))?;
-        let line: Line<'_> =
+        let line: Written<'_> =
             serde_json::from_str(&text).map_err(|error| named(path, at + 1, &error.to_string()))?;
-        match (line.tally, line.sent) {
-            (Some(tally), None) => {
-                each(&mut state, Entry::Tally(line.partition, line.offset, Box::new(tally)));
+        let entry = match (line.tally, line.rules, line.sent) {
+            (Some(tally), None, None) => Entry::Tally(tally),
+            (None, Some(rules), None) => Entry::Rules(rules),
+            (None, None, Some(event)) => {
+                each(&mut state, Line::Sent(line.partition, event.get()));
+                continue;
             }
-            (None, Some(event)) => each(&mut state, Entry::Sent(line.partition, event.get())),
-            _ => return Err(named(path, at + 1, "neither `tally` nor `sent`")),
-        }
+            _ => return Err(named(path, at + 1, "not one of `tally`, `rules` and `sent`")),
+        };
+        each(&mut state, Line::Entry(line.partition, line.offset, entry));
     }
     bar.finish_and_clear();
     Ok((extent, state))
@@ -114,13 +126,17 @@ fn head(extent: &Extent) -> serde_json::Result<String> {
     serde_json::to_string(&Head { hazstream_tallies: VERSION, extent: extent.clone() })
 }
 
-fn tally_line(partition: u32, offset: i64, tally: Tally) -> serde_json::Result<String> {
-    serde_json::to_string(&Line { partition, offset, tally: Some(tally), sent: None })
+fn entry_line(partition: u32, offset: i64, entry: Entry) -> serde_json::Result<String> {
+    let (tally, rules) = match entry {
+        Entry::Tally(tally) => (Some(tally), None),
+        Entry::Rules(announced) => (None, Some(announced)),
+    };
+    serde_json::to_string(&Written { partition, offset, tally, rules, sent: None })
 }
 
 fn read_head(text: &str) -> Result<Extent, String> {
     match serde_json::from_str::<Head>(text) {
-        Ok(Head { hazstream_tallies: VERSION, extent }) => Ok(extent),
+        Ok(Head { hazstream_tallies: 1..=VERSION, extent }) => Ok(extent),
         Ok(Head { hazstream_tallies, .. }) => {
             Err(format!("format version {hazstream_tallies}, this program reads {VERSION}: export it anew"))
         }
@@ -186,6 +202,11 @@ mod tests {
         }
     }
 
+    fn rules() -> Entry {
+        let windows = crate::assess::Windows::new(Vec::new());
+        Entry::Rules(Announcement::new(3, EventTime::from_ms(5), &[], &windows))
+    }
+
     #[test]
     fn a_file_gives_back_what_was_written() {
         let range = Range { partition: 1, first: 4, end: 6 };
@@ -193,20 +214,22 @@ mod tests {
         let sent = r#"{"id":"a", "value":1.0}"#;
         let text = [
             head(&extent).unwrap(),
-            tally_line(1, 4, tally()).unwrap(),
+            entry_line(1, 4, Entry::Tally(Box::new(tally()))).unwrap(),
+            entry_line(1, 5, rules()).unwrap(),
             format!(r#"{{"partition":0,"offset":0,"sent":{sent}}}"#),
         ];
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text.join("\n")).unwrap();
         let read = read(
             file.path(),
-            |_| (None, None),
-            |state, entry| match entry {
-                Entry::Tally(partition, offset, tally) => state.0 = Some((partition, offset, *tally)),
-                Entry::Sent(partition, event) => state.1 = Some((partition, event.to_owned())),
+            |_| (Vec::new(), None),
+            |state, line| match line {
+                Line::Entry(partition, offset, entry) => state.0.push((partition, offset, entry)),
+                Line::Sent(partition, event) => state.1 = Some((partition, event.to_owned())),
             },
         );
-        assert_eq!(read.unwrap(), (extent, (Some((1, 4, tally())), Some((0, sent.to_owned())))));
+        let entries = vec![(1, 4, Entry::Tally(Box::new(tally()))), (1, 5, rules())];
+        assert_eq!(read.unwrap(), (extent, (entries, Some((0, sent.to_owned())))));
     }
 
     #[test]
@@ -215,7 +238,7 @@ mod tests {
         for (text, line) in [
             (String::new(), 1),
             (r#"{"topic":"hazard.sensors","value":{}}"#.to_owned(), 1),
-            (head.replace(":1,", ":2,"), 1),
+            (head.replace(":1,", ":3,"), 1),
             (format!("{head}\n{{\"partition\":0,\"offset\":0}}"), 2),
         ] {
             let file = tempfile::NamedTempFile::new().unwrap();

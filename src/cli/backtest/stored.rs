@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use super::archive::{self, Entry};
+use super::archive::{self, Line};
 use super::source::{Extent, Range, Source};
 use super::tally::Tally;
 use super::trial::{Told, Trial};
@@ -44,9 +44,12 @@ pub fn run(args: &Args, from: &Path, settings: &Settings) -> Result<(), Stop> {
         return archive::export(&Source::ask(&settings.kafka)?, path);
     }
     let pipeline = Pipeline::read(settings)?;
+    // Rules that are asked for are tried on the whole record; without any the record says which were in force.
+    let steadfast = args.rules.is_some();
+    let trial = |partition, first| Trial::new(partition, first, &pipeline, steadfast);
     let began = Instant::now();
     let Outcome { extent, mut trials, sent } =
-        if is_kafka { of_kafka(settings, &pipeline)? } else { of_file(from, &pipeline)? };
+        if is_kafka { of_kafka(settings, &trial)? } else { of_file(from, &trial)? };
     let seconds = began.elapsed().as_secs_f64();
     let gaps = gaps(settings, &extent, &trials, &sent)?;
     for line in missing(settings, &extent, &gaps) {
@@ -80,7 +83,7 @@ fn show(args: &Args, settings: &Settings, told: &[Told]) -> Result<(), Stop> {
 }
 
 /// Each thread takes the next partition that nobody has, with a reader of its own.
-fn of_kafka(settings: &Settings, pipeline: &Pipeline) -> Result<Outcome, Stop> {
+fn of_kafka(settings: &Settings, trial: &(impl Fn(u32, i64) -> Trial + Sync)) -> Result<Outcome, Stop> {
     let source = Source::ask(&settings.kafka)?;
     let ranges = &source.extent.tallies;
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(ranges.len());
@@ -89,7 +92,7 @@ fn of_kafka(settings: &Settings, pipeline: &Pipeline) -> Result<Outcome, Stop> {
         let mut trials = Vec::new();
         for &range in ranges.iter().skip(thread).step_by(threads) {
             let Range { partition, first, .. } = range;
-            let mut trial = Trial::new(partition, first, pipeline);
+            let mut trial = trial(partition, first);
             source.read(&mut history, Topic::Tallies, range, |offset, value| {
                 trial.take_stored(offset, value).map_err(|error| {
                     let name = settings.kafka.topic(Topic::Tallies);
@@ -116,17 +119,16 @@ fn of_kafka(settings: &Settings, pipeline: &Pipeline) -> Result<Outcome, Stop> {
     Ok(Outcome { extent: source.extent, trials, sent })
 }
 
-fn of_file(path: &Path, pipeline: &Pipeline) -> Result<Outcome, Stop> {
+fn of_file(path: &Path, trial: &impl Fn(u32, i64) -> Trial) -> Result<Outcome, Stop> {
     let begin = |extent: &Extent| {
-        let trial = |range: &Range| (range.partition, Trial::new(range.partition, range.first, pipeline));
+        let trial = |range: &Range| (range.partition, trial(range.partition, range.first));
         (extent.tallies.iter().map(trial).collect::<BTreeMap<u32, Trial>>(), Vec::new())
     };
-    let (extent, (trials, sent)) = archive::read(path, begin, |(trials, sent), entry| match entry {
-        Entry::Tally(partition, offset, tally) => trials
-            .entry(partition)
-            .or_insert_with(|| Trial::new(partition, offset, pipeline))
-            .take(offset, &tally),
-        Entry::Sent(partition, event) => sent.push((partition, event.as_bytes().to_vec())),
+    let (extent, (trials, sent)) = archive::read(path, begin, |(trials, sent), line| match line {
+        Line::Entry(partition, offset, entry) => {
+            trials.entry(partition).or_insert_with(|| trial(partition, offset)).take(offset, &entry);
+        }
+        Line::Sent(partition, event) => sent.push((partition, event.as_bytes().to_vec())),
     })?;
     Ok(Outcome { extent, trials: trials.into_values().collect(), sent })
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::assess::AssessTask;
+use crate::assess::{AssessTask, Entry};
 use crate::cli::pipeline::Pipeline;
 use crate::event::EventTime;
 use crate::log::{Output, Topic};
-use crate::tally::{StateError, Tally};
+use crate::tally::StateError;
 
 /// A task on trial. Nothing of what it would store is kept.
 pub struct Trial {
@@ -21,6 +21,8 @@ pub struct Trial {
     /// The first and the newest moment that an input had reached.
     pub reached: Option<(EventTime, EventTime)>,
     clock: EventTime,
+    /// Judges by the rules that it was given, whatever the log says of rules.
+    steadfast: bool,
 }
 
 /// An alert event, byte for byte as it would stand in hazard.alert-events.
@@ -37,8 +39,9 @@ pub struct Told {
 }
 
 impl Trial {
-    /// A task that knows nothing, of this partition, whose first tally is at offset `first`.
-    pub fn new(partition: u32, first: i64, pipeline: &Pipeline) -> Self {
+    /// A task that knows nothing, of this partition, whose first tally is at offset `first`. A `steadfast` one judges by the
+    /// rules of the pipeline throughout, any other by them until the log says otherwise.
+    pub fn new(partition: u32, first: i64, pipeline: &Pipeline, steadfast: bool) -> Self {
         let mut task =
             AssessTask::new(partition, Arc::clone(&pipeline.taxonomy), Arc::clone(&pipeline.assess));
         task.start_at(first);
@@ -50,28 +53,35 @@ impl Trial {
             begins: None,
             reached: None,
             clock: EventTime::MIN,
+            steadfast,
         }
     }
 
-    /// Takes a tally as it is stored.
+    /// Takes a record of the tallies log as it is stored.
     ///
     /// # Errors
     /// When it is of a newer version, or damaged.
     pub fn take_stored(&mut self, offset: i64, stored: &[u8]) -> Result<(), StateError> {
-        self.take(offset, &Tally::decode(stored)?);
+        self.take(offset, &Entry::decode(stored)?);
         Ok(())
     }
 
-    /// Takes the next tally.
-    pub fn take(&mut self, offset: i64, tally: &Tally) {
-        self.tallies += 1;
-        self.begins.get_or_insert(tally.clock);
-        self.clock = self.clock.max(tally.clock);
-        if tally.frontier > EventTime::MIN {
-            let (first, newest) = self.reached.unwrap_or((tally.frontier, tally.frontier));
-            self.reached = Some((first.min(tally.frontier), newest.max(tally.frontier)));
+    /// Takes the next record of the tallies log.
+    pub fn take(&mut self, offset: i64, entry: &Entry) {
+        match entry {
+            Entry::Rules(_) if self.steadfast => {}
+            Entry::Rules(announced) => self.task.switch(announced, offset, &mut self.out),
+            Entry::Tally(tally) => {
+                self.tallies += 1;
+                self.begins.get_or_insert(tally.clock);
+                self.clock = self.clock.max(tally.clock);
+                if tally.frontier > EventTime::MIN {
+                    let (first, newest) = self.reached.unwrap_or((tally.frontier, tally.frontier));
+                    self.reached = Some((first.min(tally.frontier), newest.max(tally.frontier)));
+                }
+                self.task.apply(tally, offset, &mut self.out);
+            }
         }
-        self.task.apply(tally, offset, &mut self.out);
         self.task.forget_changes();
         let (clock, partition) = (self.clock, self.task.partition());
         let events = self.out.drain(..).filter(|output| output.topic == Topic::AlertEvents);
@@ -122,7 +132,7 @@ mod tests {
     }
 
     fn tell(pipeline: &Pipeline, tallies: &[Stored]) -> Vec<Told> {
-        let mut trial = Trial::new(0, tallies[0].offset, pipeline);
+        let mut trial = Trial::new(0, tallies[0].offset, pipeline, false);
         for record in tallies {
             trial.take_stored(record.offset, record.payload.value.as_deref().unwrap()).unwrap();
         }
@@ -143,7 +153,8 @@ mod tests {
         let mut assess = assess::Settings::clone(&pipeline.assess);
         assess.rules.retain(|rule| rule.name != "sensor_level");
         let taxonomy = Arc::clone(&pipeline.taxonomy);
-        let fewer = tell(&Pipeline { taxonomy, assess: Arc::new(assess) }, &tallies);
+        let fewer = Pipeline { taxonomy, assess: Arc::new(assess), rules_text: String::new() };
+        let fewer = tell(&fewer, &tallies);
         let comparison = compare(&fewer, &sent, &Gaps::default(), &judged).unwrap();
         assert_eq!(comparison.missing, (sent.len() - fewer.len()) as u64, "{comparison}");
         assert!(!comparison.agrees());

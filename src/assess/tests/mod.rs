@@ -1,5 +1,7 @@
 //! The assess task against a naive oracle that recounts every event for every window end.
 
+mod switch;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
@@ -99,12 +101,21 @@ fn task(settings: &Arc<Settings>) -> AssessTask {
 /// Runs the tallies; after tally `crash` (if any) the task is dropped and restored from all that it had flushed: a log is
 /// compacted some time later, and until then holds every older record of a key.
 fn run(settings: Settings, tallies: &[Tally], crash: Option<usize>) -> Vec<Output> {
+    let entries: Vec<Entry> = tallies.iter().map(|tally| Entry::Tally(Box::new(tally.clone()))).collect();
+    run_log(settings, &entries, crash)
+}
+
+/// The same of a log that changes the rules, too.
+fn run_log(settings: Settings, entries: &[Entry], crash: Option<usize>) -> Vec<Output> {
     let settings = Arc::new(settings);
     let mut task = task(&settings);
     let mut state: Vec<(Vec<u8>, Option<Vec<u8>>)> = Vec::new();
     let mut out = Vec::new();
-    for (offset, tally) in tallies.iter().enumerate() {
-        task.apply(tally, offset as i64, &mut out);
+    for (offset, entry) in entries.iter().enumerate() {
+        match entry {
+            Entry::Tally(tally) => task.apply(tally, offset as i64, &mut out),
+            Entry::Rules(announced) => task.switch(announced, offset as i64, &mut out),
+        }
         task.flush(&mut out);
         let flushed = out.iter().filter(|output| output.topic == Topic::State);
         state.extend(flushed.map(|output| (output.key.clone(), output.value.clone())));
