@@ -6,10 +6,9 @@
 # (rust:…@sha256:…), which is not written here because nothing here could look it up or check it.
 # The last stage starts from nothing: everything in it comes from the build image, by scripts/image-root.
 #
-# BINARY=prebuilt packs what scripts/image-root has put into target/image instead of compiling anew. So tests build the
-# very same last stage in a second.
+# Tests build the very same last stage in a second: `--build-context compiled=FOLDER` puts a folder, in which scripts/image-root
+# has made `image`, in the place of the stage that compiles.
 ARG BUILD_IMAGE=rust:1.95.0-bookworm
-ARG BINARY=compiled
 
 FROM ${BUILD_IMAGE} AS compiled
 # The distribution's security updates are wanted, so these have no version.
@@ -35,12 +34,6 @@ RUN touch src/lib.rs src/main.rs \
     && cargo build --release --locked \
     && scripts/image-root target/release/hazstream /image
 
-FROM scratch AS prebuilt
-COPY target/image /image
-
-# hadolint ignore=DL3006
-FROM ${BINARY} AS chosen
-
 FROM scratch
 ARG VERSION=unreleased
 ARG REVISION=unknown
@@ -50,7 +43,7 @@ LABEL org.opencontainers.image.title="hazstream" \
     org.opencontainers.image.source="https://github.com/hazstream/hazstream" \
     org.opencontainers.image.version="${VERSION}" \
     org.opencontainers.image.revision="${REVISION}"
-COPY --from=chosen /image /
+COPY --from=compiled /image /
 # Where OpenSSL finds the authorities that brokers are trusted by, unless kafka.properties names others.
 ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt PATH=/usr/local/bin
 USER 65532:65532

@@ -83,6 +83,7 @@ impl Reader {
         self.queue.fetch(RECORDS_PER_READ, &mut self.batch);
         if self.batch.len() == 0 {
             self.queue.bell().wait(WAIT);
+            self.take(at)?;
             self.queue.fetch(RECORDS_PER_READ, &mut self.batch);
         }
         let reached = self.deliver(at, from, to, now, each);
@@ -137,13 +138,20 @@ impl Reader {
     }
 
     fn start(&mut self, at: TopicPartition, from: i64) -> Result<(), Failure> {
-        let name = self.names.name(at.topic);
-        let unknown = || verdict::failure_of(Step::Read, name, Code::UnknownPartition);
-        self.queue.take(name, at.partition).ok_or_else(unknown)?;
+        self.take(at)?;
         let list = self.names.list_at(&[(at, from)])?;
-        self.consumer.assign(&list).map_err(|error| verdict::failure(Step::Read, name, &error))?;
+        let failure = |error| verdict::failure(Step::Read, self.names.name(at.topic), &error);
+        self.consumer.assign(&list).map_err(failure)?;
         self.reading = Some((at, from));
         Ok(())
+    }
+
+    /// What is fetched comes to our queue. That is said again whenever nothing comes: librdkafka stops a former read of the
+    /// same partition in the background, and when it does, forgets where the records go, of the new read too.
+    fn take(&self, at: TopicPartition) -> Result<(), Failure> {
+        let name = self.names.name(at.topic);
+        let unknown = || verdict::failure_of(Step::Read, name, Code::UnknownPartition);
+        self.queue.take(name, at.partition).ok_or_else(unknown)
     }
 
     fn stop(&mut self) {

@@ -134,6 +134,28 @@ fn a_read_does_not_pass_an_open_transaction() {
     assert_eq!(reader.committed_values(partition), ["undecided"]);
 }
 
+/// A restore that is given up in the middle of the state, for a transaction was aborted, begins with the same partition.
+#[test]
+fn a_read_that_was_broken_off_begins_anew() {
+    let Some(broker) = broker::shared() else { return };
+    let settings = settings(broker, "broken-off", "");
+    let mut member = Member::new(&settings, 0);
+    let partition = at(Topic::State, 1);
+    member.log.begin().unwrap();
+    for value in ["a", "b", "c"] {
+        member.log.produce(&output(Topic::State, 1, value)).unwrap();
+    }
+    member.log.commit(&[]).unwrap();
+    for _ in 0..5 {
+        let beyond = patiently(|| member.log.bounds(partition)).1 + 1;
+        let mut position = 0;
+        while position < beyond - 1 {
+            position = member.log.read(partition, position, beyond, &mut |_| {}).unwrap();
+        }
+        assert_eq!(member.committed_values(partition), ["a", "b", "c"]);
+    }
+}
+
 #[test]
 fn batch_reads_every_record_once() {
     let Some(broker) = broker::shared() else { return };

@@ -23,7 +23,8 @@ pub fn build() {
     std::fs::write(folder.join("containers.conf"), CONTAINERS_CONF).unwrap();
 
     run(Command::new(env!("CARGO")).args(["build", "--release", "--locked", "--quiet"]).current_dir(root()));
-    let content = root().join("target/image");
+    let compiled = folder.join("compiled");
+    let content = compiled.join("image");
     let mut gather = Command::new(root().join("scripts/image-root"));
     run(gather.arg(program()).arg(&content));
     let bytes = size(&content);
@@ -31,11 +32,12 @@ pub fn build() {
 
     for version in ["v1", "v2"] {
         let name = format!("hazstream.test/hazstream:{version}");
-        let argument = format!("VERSION={version}");
-        let arguments = ["--build-arg", "BINARY=prebuilt", "--build-arg", &argument, "--tag", &name, "."];
+        let stage = format!("compiled={}", compiled.display());
+        let version_argument = format!("VERSION={version}");
+        let arguments = ["--build-context", &stage, "--build-arg", &version_argument, "--tag", &name, "."];
         build_one(&name, &format!("hazstream-{version}"), &arguments);
     }
-    expect_what_it_says_of_itself();
+    expect_what_it_says_of_itself(&content);
 
     let pause = folder.join("pause");
     std::fs::copy(Path::new(&tool("kubernetes")).join("pause"), pause.join("pause")).unwrap();
@@ -59,7 +61,7 @@ fn build_one(name: &str, file: &str, arguments: &[&str]) {
         .arg(format!("docker-archive:{}:{name}", archive.display())));
 }
 
-fn expect_what_it_says_of_itself() {
+fn expect_what_it_says_of_itself(content: &Path) {
     let said = run(buildah().args(["inspect", "--type", "image", "hazstream.test/hazstream:v1"]));
     let image: Value = serde_json::from_str(&said).unwrap();
     let config = &image["OCIv1"]["config"];
@@ -69,7 +71,7 @@ fn expect_what_it_says_of_itself() {
     for (label, wanted) in [("title", "hazstream"), ("licenses", "Apache-2.0"), ("version", "v1")] {
         assert_eq!(config["Labels"][format!("org.opencontainers.image.{label}")], wanted);
     }
-    let shells = root().join("target/image/bin").exists() || root().join("target/image/usr/bin").exists();
+    let shells = ["bin", "usr/bin"].iter().any(|folder| content.join(folder).exists());
     assert!(!shells, "nothing but the program is in the image");
 }
 
