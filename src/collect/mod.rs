@@ -155,7 +155,7 @@ impl CollectTask {
         for records in records.chunks(ahead::BATCH) {
             self.look_ahead(records, &mut batch);
             let names = self.sensors.generation();
-            for (record, ahead) in records.iter().zip(batch.drain(..)) {
+            for (record, ahead) in records.iter().zip(&batch) {
                 self.read(record, ahead, names);
             }
         }
@@ -191,6 +191,11 @@ impl CollectTask {
         self.next
     }
 
+    /// Sensors and items that changed since the last flush.
+    pub fn changes(&self) -> usize {
+        self.sensors.dirty.len() + self.items.dirty.len()
+    }
+
     /// What became of every record so far.
     pub fn ledger(&self) -> Ledger {
         self.world.ledger
@@ -205,7 +210,7 @@ impl CollectTask {
         let world = &mut self.world;
         world.numbers.added = world.ledger - self.report.ledger;
         let forgotten = self.seen.take_forgotten();
-        world.numbers.limit("dedup_ids_max", forgotten);
+        world.numbers.limit("ids_max", forgotten);
         let tables = [
             ("sensors", self.sensors.count() as u64),
             ("silent_sensors", self.sensors.silent()),
@@ -226,28 +231,28 @@ impl CollectTask {
     }
 
     /// Lets a record take effect; `names` is the generation of sensors' names as of which it was looked up ahead.
-    fn read(&mut self, record: &Record<'_>, ahead: Ahead<'_>, names: u64) {
+    fn read(&mut self, record: &Record<'_>, ahead: &Ahead<'_>, names: u64) {
         self.next = record.offset + 1;
         self.world.ledger.consumed += 1;
         self.world.clock.hear(record.arrival);
         let now = self.world.clock.arrival();
         self.tail.read(record.offset, now);
-        let Ahead { event, hash, sensor } = ahead;
+        let &Ahead { ref event, hash, sensor } = ahead;
         let event = match event {
             Ok(event) => event,
             Err(reject) => {
-                self.world.reject(record, &reject);
+                self.world.reject(record, reject);
                 return;
             }
         };
-        let (_, time) = id_and_time(&event);
+        let (_, time) = id_and_time(event);
         if self.seen.heard(hash, now) {
             self.world.ledger.duplicate += 1;
             self.tail.skip(record.offset);
             return;
         }
         let sensor = sensor.filter(|_| names == self.sensors.generation());
-        match self.take(&event, sensor, time, record) {
+        match self.take(event, sensor, time, record) {
             Fate::Counted => self.world.ledger.counted += 1,
             Fate::Held => self.world.ledger.held += 1,
             Fate::Rejected(reject) => {
@@ -311,29 +316,29 @@ impl CollectTask {
     }
 }
 
-/// The event of a record, if it is valid and its clock is sane: what can be said without any state.
-fn admit<'a>(decoder: &mut Decoder, record: &Record<'a>, world: &mut World) -> Result<Event<'a>, Reject> {
-    let event = decoder.decode(record)?;
-    let (id, time) = id_and_time(&event);
+/// Why a valid event is refused all the same, by what can be said without any state: its clock is not sane, or its alert
+/// cannot be one.
+fn refusal(event: &Event<'_>, record: &Record<'_>, world: &mut World) -> Option<Reject> {
+    let (id, time) = id_and_time(event);
     let ahead_ms = time.since_ms(record.arrival);
     let most = world.settings.max_future_skew_ms;
     if ahead_ms > most {
-        let name = match &event {
+        let name = match event {
             Event::Reading(reading) => &*reading.sensor_id,
             Event::Inspection(_) | Event::Stage(_) | Event::Record(_) | Event::Command(_) => id,
         };
         world.numbers.quarantined = Some(name.to_owned());
         let detail =
             format!("time: {ahead_ms} ms ahead of its arrival, at most {most} ms are allowed ({name})");
-        return Err(Reject { reason: Reason::ClockAhead, detail });
+        return Some(Reject { reason: Reason::ClockAhead, detail });
     }
-    if let Event::Command(command) = &event
+    if let Event::Command(command) = event
         && (command.alert_id.len() < 16 || !command.alert_id.bytes().all(|byte| byte.is_ascii_hexdigit()))
     {
         let detail = format!("alert_id: `{}` is not an alert's id: 16 or more hex digits", command.alert_id);
-        return Err(Reject { reason: Reason::UnknownAlert, detail });
+        return Some(Reject { reason: Reason::UnknownAlert, detail });
     }
-    Ok(event)
+    None
 }
 
 fn id_and_time<'e>(event: &'e Event<'_>) -> (&'e str, EventTime) {

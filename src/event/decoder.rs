@@ -92,7 +92,7 @@ impl Decoder {
                 let (found, most) = (bytes.len(), self.settings.max_event_bytes);
                 (Reason::Oversized, format!("the value has {found} bytes: expected at most {most}"))
             }
-            Some(bytes) => match std::str::from_utf8(bytes) {
+            Some(bytes) => match simdutf8::compat::from_utf8(bytes) {
                 Ok(text) => return Ok(text),
                 Err(error) => (Reason::NotUtf8, format!("the value is not UTF-8: {error}")),
             },

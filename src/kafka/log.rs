@@ -134,6 +134,11 @@ impl KafkaLog {
         self.transactions()?.produce(output)
     }
 
+    /// See [`crate::log::Log::is_written`].
+    pub fn is_written(&mut self, rest: Duration) -> Result<bool, Failure> {
+        self.transactions()?.is_written(rest)
+    }
+
     /// See [`crate::log::Log::commit`].
     pub fn commit(&mut self, at: &[(TopicPartition, i64)]) -> Result<(), Failure> {
         let list = self.names.list_at(at)?;

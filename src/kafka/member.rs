@@ -68,9 +68,9 @@ impl Member {
             ("isolation.level", "read_committed"),
             ("auto.offset.reset", "error"),
             ("allow.auto.create.topics", "false"),
-            // A queue much larger than the processor's cache comes back cold, a small one runs empty during a commit, and the
+            // A queue much larger than the processor's cache comes back cold and costs memory, a small one runs empty, and the
             // default backoff stalls a full queue for a second.
-            ("queued.max.messages.kbytes", "16384"),
+            ("queued.max.messages.kbytes", "8192"),
             ("fetch.message.max.bytes", "1048576"),
             ("fetch.queue.backoff.ms", "10"),
         ];

@@ -63,6 +63,8 @@ pub(super) struct Transactions {
     names: Arc<Names>,
     timeout: Duration,
     open: bool,
+    /// By when everything must be written.
+    until: Instant,
     fenced: bool,
 }
 
@@ -82,13 +84,14 @@ impl Transactions {
             producer.poll(Duration::ZERO);
             verdict::explained(Step::Init, id, &error, &producer.context().heard)
         })?;
-        Ok(Transactions { producer, names, timeout, open: false, fenced: false })
+        Ok(Transactions { producer, names, timeout, open: false, until: Instant::now(), fenced: false })
     }
 
     pub(super) fn begin(&mut self) -> Result<(), Failure> {
         self.producer.begin_transaction().map_err(|error| self.failed(Step::Begin, &error))?;
         *self.producer.context().refused.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.open = true;
+        self.until = Instant::now() + self.timeout;
         Ok(())
     }
 
@@ -111,7 +114,7 @@ impl Transactions {
             match self.producer.send(record) {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(Code::QueueFull), again)) if Instant::now() < until => {
-                    self.look();
+                    self.look(REST);
                     record = again;
                 }
                 Err((error, _)) => {
@@ -128,8 +131,8 @@ impl Transactions {
         offsets: &TopicPartitionList,
         membership: impl FnOnce() -> Result<ConsumerGroupMetadata, Failure>,
     ) -> Result<(), Failure> {
+        while !self.is_written(REST)? {}
         let until = Instant::now() + self.timeout;
-        self.drain(until)?;
         if offsets.count() > 0 {
             let membership = membership()?;
             let sent = self.producer.send_offsets_to_transaction(offsets, &membership, left(until));
@@ -152,24 +155,26 @@ impl Transactions {
         verdict::explained(step, "", error, &self.producer.context().heard)
     }
 
-    /// Takes in the deliveries told so far, then rests a little.
-    fn look(&self) {
+    /// Takes in the deliveries told so far, then rests if some are still to come.
+    fn look(&self, rest: Duration) {
         self.producer.poll(Duration::ZERO);
-        if self.producer.in_flight_count() > 0 {
-            std::thread::sleep(REST);
+        if !rest.is_zero() && self.producer.in_flight_count() > 0 {
+            std::thread::sleep(rest);
         }
     }
 
-    fn drain(&mut self, until: Instant) -> Result<(), Failure> {
-        while self.producer.in_flight_count() > 0 {
-            if Instant::now() >= until {
-                let heard = self.producer.context().heard.reason(Code::OperationTimedOut);
-                let reason = heard.map_or_else(String::new, |(_, reason)| format!(": {reason}"));
-                let message =
-                    format!("the brokers have not taken what was written for {:?}{reason}", self.timeout);
-                return Err(Failure::new(Verdict::NewProducer, message));
+    /// See [`crate::log::Log::is_written`].
+    pub(super) fn is_written(&mut self, rest: Duration) -> Result<bool, Failure> {
+        self.look(rest);
+        if self.producer.in_flight_count() > 0 {
+            if Instant::now() < self.until {
+                return Ok(false);
             }
-            self.look();
+            let heard = self.producer.context().heard.reason(Code::OperationTimedOut);
+            let reason = heard.map_or_else(String::new, |(_, reason)| format!(": {reason}"));
+            let message =
+                format!("the brokers have not taken what was written for {:?}{reason}", self.timeout);
+            return Err(Failure::new(Verdict::NewProducer, message));
         }
         let refused = self.producer.context().refused.lock().unwrap_or_else(PoisonError::into_inner).take();
         match refused {
@@ -177,7 +182,7 @@ impl Transactions {
                 self.fenced |= verdict::is_fenced(code);
                 Err(verdict::failure_of(Step::Produce, &topic, code))
             }
-            None => Ok(()),
+            None => Ok(true),
         }
     }
 
@@ -188,7 +193,7 @@ impl Transactions {
         // librdkafka's abort waits for the deliveries that nobody serves meanwhile: they are served before.
         let until = Instant::now() + Duration::from_secs(1).min(self.timeout);
         while self.producer.in_flight_count() > 0 && Instant::now() < until {
-            self.look();
+            self.look(REST);
         }
         let aborted = self.producer.abort_transaction(self.timeout);
         aborted.map_err(|error| self.failed(Step::Abort, &error))?;

@@ -248,8 +248,16 @@ impl Log {
         }
     }
 
-    /// Commits what was produced together with these input offsets (last + 1), which are fenced by the membership as it
-    /// is at this moment.
+    /// Whether the brokers have written everything that was produced; waits at most `rest` for it, if it is not.
+    pub fn is_written(&mut self, rest: Duration) -> Result<bool, Failure> {
+        match self {
+            Log::Kafka(log) => log.is_written(rest),
+            Log::Memory(log) => log.is_written(),
+        }
+    }
+
+    /// Commits what was produced, once it is written, together with these input offsets (last + 1), which are fenced by
+    /// the membership as it is at this moment.
     pub fn commit(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<(), Failure> {
         match self {
             Log::Kafka(log) => log.commit(offsets),

@@ -67,7 +67,7 @@ pub struct Metrics {
 }
 
 /// The limits that drop something.
-const LIMITS: [&str; 4] = ["dedup_ids_max", "held_max", "subjects_max", "windows.horizon"];
+const LIMITS: [&str; 4] = ["held_max", "ids_max", "subjects_max", "windows.horizon"];
 
 /// Which input partition holds which tallies partition's event clock.
 type Holders = std::collections::BTreeMap<u32, (crate::log::Input, u32)>;

@@ -1,81 +1,149 @@
 //! The one transaction: outputs, state and offsets leave together.
+//!
+//! It is sent first and decided later: while the brokers write, the tasks read on, and what they do meanwhile belongs to
+//! the next transaction. Nothing is told of a transaction before it is decided.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::report::{CommitReport, Report, TransactionResult};
-use super::task::state_partition;
+use super::task::{Task, state_partition};
 use super::{Plan, Seen, Worker};
 use crate::event::EventTime;
-use crate::log::{Failure, Output, Topic, Verdict};
+use crate::log::{Failure, Output, Topic, TopicPartition, Verdict};
+
+/// How long a worker that has nothing to read rests until it asks again whether its records are written.
+const REST: Duration = Duration::from_micros(250);
+
+/// So many changes are not kept waiting for the interval: a transaction is held in memory twice, here and in the client.
+const CHANGES_MAX: usize = 8_192;
+
+/// So many records are read while a transaction is on its way; then its end is waited for. Brokers that are slow to write
+/// must not let the next transaction grow beyond what they take.
+const RECORDS_MEANWHILE_MAX: usize = 65_536;
+
+/// A transaction on its way: everything as of the flush that made it.
+pub(super) struct Sending {
+    offsets: Vec<(TopicPartition, i64)>,
+    out: Vec<Output>,
+    applied: Vec<(EventTime, u64)>,
+    reports: Vec<Report>,
+    /// By the plan's stopwatch.
+    begun: Duration,
+    /// Records read since.
+    meanwhile: usize,
+    /// Its commit failed and must be tried again, exactly as it was, before anything else.
+    pub(super) again: bool,
+}
 
 impl Worker {
-    pub(super) fn is_due(&self, clock: EventTime) -> bool {
+    fn is_due(&self, clock: EventTime) -> bool {
         let news = || self.out.iter().any(|output| output.topic == Topic::AlertEvents);
         let since = clock.since_ms(self.last_commit);
+        let changes = || self.out.len() + self.tasks.values().map(Task::changes).sum::<usize>();
         // A clock that was set back must not stop commits.
-        since < 0 || since >= self.plan.commit_interval_ms || since >= self.plan.hurry_ms && news()
+        since < 0
+            || since >= self.plan.commit_interval_ms
+            || since >= self.plan.hurry_ms && news()
+            || changes() >= CHANGES_MAX
     }
 
-    /// Sends outputs, state and offsets in one transaction. Returns whether there was anything to commit.
+    /// Carries the transaction on after `records` were read. Returns whether one was committed.
+    pub(super) fn commit_on(&mut self, clock: EventTime, records: usize) -> Result<bool, Failure> {
+        if let Some(sending) = &mut self.sending {
+            sending.meanwhile += records;
+        } else if self.is_due(clock) {
+            self.send(clock)?;
+        }
+        let Some(sending) = &self.sending else { return Ok(false) };
+        let rest = if records == 0 { REST } else { Duration::ZERO };
+        let is_full = sending.meanwhile >= RECORDS_MEANWHILE_MAX;
+        if is_full || self.log.is_written(rest).map_err(half_sent)? { self.decide(clock) } else { Ok(false) }
+    }
+
+    /// Commits everything done so far, and waits for it. Returns whether there was anything to commit.
     pub(super) fn commit(&mut self, clock: EventTime) -> Result<bool, Failure> {
-        let offsets = match self.retry.take() {
-            Some(offsets) => offsets,
-            None => {
-                for task in self.tasks.values_mut() {
-                    task.flush(clock, &mut self.out);
-                }
-                self.announce(clock);
-                self.last_commit = clock;
-                if self.out.is_empty() {
-                    return Ok(false);
-                }
-                self.log.begin()?;
-                for output in &mut self.out {
-                    place(output, &self.plan);
-                    // Half a transaction cannot be tried again: what is in it would be there twice.
-                    self.log.produce(output).map_err(|failure| match failure.verdict {
-                        Verdict::Retry => Failure { verdict: Verdict::AbortAndRewind, ..failure },
-                        Verdict::AbortAndRewind | Verdict::NewProducer | Verdict::Stop => failure,
-                    })?;
-                }
-                // Every transaction carries the offsets of every task, moved or not: one without any would not be
-                // fenced by the group's generation.
-                self.tasks.iter().map(|(&at, task)| (at, task.next_offset())).collect()
-            }
-        };
-        let begun = (self.plan.stopwatch)();
-        match self.log.commit(&offsets) {
+        let before = self.decide(clock)?;
+        self.send(clock)?;
+        Ok(self.decide(clock)? || before)
+    }
+
+    /// Sends what the tasks have done, if anything.
+    fn send(&mut self, clock: EventTime) -> Result<(), Failure> {
+        for task in self.tasks.values_mut() {
+            task.flush(clock, &mut self.out);
+        }
+        self.announce(clock);
+        self.last_commit = clock;
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        self.log.begin()?;
+        for output in &mut self.out {
+            place(output, &self.plan);
+            self.log.produce(output).map_err(half_sent)?;
+        }
+        let reports = self.tasks.iter_mut().map(|(&at, task)| {
+            let end = self.log.end_seen(at).unwrap_or_else(|| task.next_offset());
+            task.report(at, self.plan.tallies_partitions, end, clock)
+        });
+        let reports = reports.collect();
+        // Every transaction carries the offsets of every task, moved or not: one without any would not be fenced by the
+        // group's generation.
+        let offsets = self.tasks.iter().map(|(&at, task)| (at, task.next_offset())).collect();
+        self.sending = Some(Sending {
+            offsets,
+            out: std::mem::take(&mut self.out),
+            applied: std::mem::take(&mut self.applied),
+            reports,
+            begun: (self.plan.stopwatch)(),
+            meanwhile: 0,
+            again: false,
+        });
+        Ok(())
+    }
+
+    /// Decides the transaction on its way, and waits for it. Returns whether there was one.
+    pub(super) fn decide(&mut self, clock: EventTime) -> Result<bool, Failure> {
+        let Some(sending) = self.sending.take() else { return Ok(false) };
+        match self.log.commit(&sending.offsets) {
             Ok(()) => {
-                self.committed((self.plan.stopwatch)().saturating_sub(begun), clock);
+                self.committed(sending, clock);
                 Ok(true)
             }
             Err(failure) => {
                 if failure.verdict == Verdict::Retry {
-                    self.retry = Some(offsets);
+                    self.sending = Some(Sending { again: true, ..sending });
                 }
                 Err(failure)
             }
         }
     }
 
-    fn committed(&mut self, duration: Duration, clock: EventTime) {
-        let out = std::mem::take(&mut self.out);
-        let arrivals = std::mem::take(&mut self.applied);
+    fn committed(&mut self, sending: Sending, clock: EventTime) {
+        let duration = (self.plan.stopwatch)().saturating_sub(sending.begun);
         let age = |arrival| Duration::from_millis(clock.since_ms(arrival).max(0).unsigned_abs()) + duration;
-        let latencies = arrivals.into_iter().map(|(arrival, events)| (age(arrival), events)).collect();
+        let latencies = sending.applied.iter().map(|&(arrival, events)| (age(arrival), events)).collect();
         let mut outputs = BTreeMap::new();
-        for output in &out {
+        for output in &sending.out {
             *outputs.entry(output.topic.name()).or_insert(0) += 1;
         }
-        (self.listener)(Seen::Committed(&out));
+        (self.listener)(Seen::Committed(&sending.out));
         let result = TransactionResult::Committed;
         self.tell(Report::Commit(CommitReport { worker: self.index, duration, result, outputs, latencies }));
-        for (&at, task) in &mut self.tasks {
-            let end = self.log.end_seen(at).unwrap_or_else(|| task.next_offset());
-            (self.listener)(Seen::Report(task.report(at, self.plan.tallies_partitions, end, clock)));
+        for report in sending.reports {
+            self.tell(report);
         }
         self.tell_rules();
+        self.tell_rules();
+    }
+}
+
+/// Half a transaction cannot be tried again: what is in it would be there twice.
+fn half_sent(failure: Failure) -> Failure {
+    match failure.verdict {
+        Verdict::Retry => Failure { verdict: Verdict::AbortAndRewind, ..failure },
+        Verdict::AbortAndRewind | Verdict::NewProducer | Verdict::Stop => failure,
     }
 }
 

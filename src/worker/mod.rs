@@ -4,7 +4,7 @@
 //! a thread or a seeded scheduler can drive it alike.
 //!
 //! **Invariant:** outputs, state and input offsets leave in one transaction, sent only by `commit`; what a task did since
-//! the last commit lives in memory alone, and is dropped with the task when the commit fails.
+//! the last flush lives in memory alone, and is dropped with the task when a commit fails.
 
 mod announce;
 mod commit;
@@ -26,6 +26,7 @@ use crate::log::{Cause, Change, Failure, Log, Output, Topic, TopicPartition, Ver
 pub use announce::{PATIENCE_MS, Proposal};
 pub use plan::Plan;
 
+use commit::Sending;
 use report::{
     CommitReport, MemberReport, Report, RestoreReport, RulesReport, TransactionResult, TroubleReport,
 };
@@ -70,8 +71,8 @@ pub struct Worker {
     out: Vec<Output>,
     /// Of each tally applied since the last commit: when its oldest event arrived, and how many it tells of.
     applied: Vec<(EventTime, u64)>,
-    /// A commit that must be tried again, exactly as it was: its offsets.
-    retry: Option<Vec<(TopicPartition, i64)>>,
+    /// The transaction on its way.
+    sending: Option<Sending>,
     /// What must be done before anything else. A new worker has no producer yet.
     trouble: Option<Verdict>,
     last_commit: EventTime,
@@ -97,7 +98,7 @@ impl Worker {
             waiting: Vec::new(),
             out: Vec::new(),
             applied: Vec::new(),
-            retry: None,
+            sending: None,
             trouble: Some(Verdict::NewProducer),
             last_commit: EventTime::MIN,
             proposal: None,
@@ -141,15 +142,15 @@ impl Worker {
 
     fn try_step(&mut self, clock: EventTime, timeout: Duration) -> Result<Step, Failure> {
         self.recover()?;
-        if self.retry.is_some() {
-            let committed = self.commit(clock)?;
+        if self.must_decide_again() {
+            let committed = self.decide(clock)?;
             return Ok(Step { committed, ..Step::default() });
         }
         self.restore_on()?;
-        let timeout = if self.restore.is_some() { Duration::ZERO } else { timeout };
-        let records = self.read(clock, timeout)?;
+        let at_once = self.restore.is_some() || self.sending.is_some();
+        let records = self.read(clock, if at_once { Duration::ZERO } else { timeout })?;
         self.tick(clock);
-        let committed = self.is_due(clock) && self.commit(clock)?;
+        let committed = self.commit_on(clock, records)?;
         Ok(Step { records, committed, running: self.is_running(), failed: false })
     }
 
@@ -159,7 +160,11 @@ impl Worker {
             && self.restore.is_none()
             && self.waiting.is_empty()
             && self.trouble.is_none()
-            && self.retry.is_none()
+            && !self.must_decide_again()
+    }
+
+    fn must_decide_again(&self) -> bool {
+        self.sending.as_ref().is_some_and(|sending| sending.again)
     }
 
     /// Does what the last failure asked for.
@@ -178,7 +183,7 @@ impl Worker {
     fn rebuild(&mut self) {
         self.out.clear();
         self.applied.clear();
-        self.retry = None;
+        self.sending = None;
         let again: Vec<TopicPartition> = std::mem::take(&mut self.tasks).into_keys().collect();
         let unanswered = match self.restore.take() {
             Some(restore) if restore.then == Then::Assign => restore.tasks.into_keys().collect(),

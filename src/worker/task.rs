@@ -117,6 +117,15 @@ impl Task {
         }
     }
 
+    /// Records of the state that the next flush will write.
+    pub fn changes(&self) -> usize {
+        match self {
+            Task::Collect(task) => task.changes(),
+            // An assess task's state is written by slices, whatever counts they hold.
+            Task::Assess(..) => 0,
+        }
+    }
+
     /// Writes what is to be committed.
     pub fn flush(&mut self, clock: EventTime, out: &mut Vec<Output>) {
         match self {

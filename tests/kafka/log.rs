@@ -14,8 +14,9 @@ fn commit_makes_outputs_and_offsets_visible_together() {
     let settings = settings(broker, "commit", "");
     feed(&settings, 40);
     let mut member = Member::new(&settings, 0);
-    let mut other = Member::new(&settings, 1);
     member.poll_until("every reading was read", |member| member.count() == 40);
+    // Only now: it would be given a share of the readings.
+    let mut other = Member::new(&settings, 1);
     let offsets = member.offsets();
     let partitions: Vec<_> = offsets.iter().map(|(at, _)| *at).collect();
 

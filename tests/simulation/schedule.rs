@@ -120,6 +120,7 @@ fn faults(seed: u64, draw: &mut Pcg64Mcg) -> Faults {
     faults.late_markers = [0, 300, 800][draw.random_range(0..3)];
     faults.short_polls = [0, 500][draw.random_range(0..2)];
     faults.rebalances = [0, 0, 5][draw.random_range(0..3)];
+    faults.slow_writes = [0, 300, 800][draw.random_range(0..3)];
     faults
 }
 

@@ -10,7 +10,7 @@ use crate::log::Verdict;
 pub(super) enum Call {
     /// Partitions, committed, bounds, read, poll: asking changes nothing.
     Ask,
-    /// Assign, release, rewind, pause, resume, begin: the client's own business, which cannot fail.
+    /// Assign, release, rewind, pause, resume, begin, is-written: the client's own business, which cannot fail.
     Own,
     Produce,
     Commit,
@@ -52,6 +52,8 @@ pub struct Faults {
     pub short_polls: u32,
     /// The coordinator starts a rebalance without need.
     pub rebalances: u32,
+    /// What was produced is not written yet when a worker asks.
+    pub slow_writes: u32,
     draw: Pcg64Mcg,
 }
 
@@ -65,12 +67,13 @@ impl Faults {
     /// None yet, with the numbers of this seed.
     pub fn seeded(seed: u64) -> Self {
         let draw = Pcg64Mcg::seed_from_u64(seed);
-        Faults { failures: 0, late_markers: 0, short_polls: 0, rebalances: 0, draw }
+        Faults { failures: 0, late_markers: 0, short_polls: 0, rebalances: 0, slow_writes: 0, draw }
     }
 
     /// Everything is well from here on.
     pub fn heal(&mut self) {
-        (self.failures, self.late_markers, self.short_polls, self.rebalances) = (0, 0, 0, 0);
+        let draw = self.draw.clone();
+        *self = Faults { draw, ..Faults::seeded(0) };
     }
 
     pub(super) fn fortune(&mut self, call: Call) -> Fortune {

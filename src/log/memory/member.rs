@@ -270,6 +270,10 @@ impl MemoryLog {
         })
     }
 
+    pub(crate) fn is_written(&mut self) -> Result<bool, Failure> {
+        self.call(Call::Own, |_, cluster| Ok(!cluster.faults.happens(cluster.faults.slow_writes)))
+    }
+
     pub(crate) fn commit(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<(), Failure> {
         self.call_torn(Call::Commit, |log, cluster, torn| {
             let producer = log.producer()?;
