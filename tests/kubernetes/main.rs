@@ -44,7 +44,7 @@ fn hazstream_lives_on_a_real_cluster() {
 
 /// The same chart in real pods, under `restricted` as well, with events that come without a pause.
 fn real_pods(cluster: &Cluster, told: &mut Told) {
-    let release = upgrades::release(cluster);
+    let mut release = upgrades::release(cluster);
     upgrades::install(&release);
     told.done("the chart is installed in real pods under `restricted`: topics are made, the pod is ready");
     release.expect_plain(&["test", "hazstream"]);
@@ -65,6 +65,8 @@ fn real_pods(cluster: &Cluster, told: &mut Told) {
     told.done("rolled back");
     upgrades::scale(&release, 2);
     told.done("scaled from 3 to 2");
+    upgrades::change_rules(&mut release, &["replicaCount=2"]);
+    told.done("other rules are in force in every pod, and none was started again");
     let totals = city.stop();
     stream::expect_totals(cluster, &totals);
     told.done("every count is what the generator says it sent");

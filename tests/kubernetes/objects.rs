@@ -17,7 +17,8 @@ const WITHOUT_OPERATORS: [&str; 4] = [
 /// Installed, spread over the zones, one pod at a time away, upgraded to four, rolled back to three, and gone.
 pub fn a_city_is_admitted_and_rolled_out(cluster: &Cluster) {
     cluster.restricted_namespace("objects");
-    let release = Release { cluster, namespace: "objects", values: &["helm/hazstream/examples/city.yaml"] };
+    let values = &["helm/hazstream/examples/city.yaml"];
+    let release = Release { cluster, namespace: "objects", values, rules: None };
     release.expect("install", &WITHOUT_OPERATORS);
     let zones: BTreeSet<String> =
         release.pods().iter().map(|pod| pod["spec"]["nodeName"].as_str().unwrap().to_owned()).collect();

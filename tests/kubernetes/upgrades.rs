@@ -1,13 +1,16 @@
 //! Real pods, real processes: what befalls them while events come without a pause, and that nothing is lost or doubled by it.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
-use crate::cluster::{Cluster, run, text};
+use crate::cluster::{Cluster, folder, root, run, text};
 use crate::release::Release;
 
 /// The release that runs in real pods.
 pub fn release(cluster: &Cluster) -> Release<'_> {
-    Release { cluster, namespace: "city", values: &["tests/kubernetes/values.yaml"] }
+    let rules = Some(root().join("config/rules.yaml"));
+    Release { cluster, namespace: "city", values: &["tests/kubernetes/values.yaml"], rules }
 }
 
 /// The unchanged chart, in a namespace that enforces `restricted`: the Job has made the topics, the pod is ready.
@@ -100,6 +103,37 @@ pub fn scale(release: &Release, replicas: usize) {
     });
 }
 
+/// Other rules: every pod takes them from its ConfigMap as it runs, and none is started again.
+pub fn change_rules(release: &mut Release, sets: &[&str]) {
+    let (pods, before) = (identities(release), rules_in_force(release));
+    let shipped = std::fs::read_to_string(root().join("config/rules.yaml")).unwrap();
+    let changed = shipped.replacen("level: orange", "level: red", 1);
+    assert_ne!(changed, shipped);
+    let file = folder().join("rules.yaml");
+    std::fs::write(&file, changed).unwrap();
+    release.rules = Some(file);
+    release.expect("upgrade", sets);
+    release.cluster.wait_until("every pod to have the new rules", || {
+        let rules = rules_in_force(release);
+        match rules.len() == 1 && rules != before {
+            true => Ok(()),
+            false => Err(format!("{rules:?}, before {before:?}")),
+        }
+    });
+    assert_eq!(identities(release), pods, "no pod was started again");
+}
+
+/// The hashes of the rules that pods have in force: one, when they agree.
+fn rules_in_force(release: &Release) -> BTreeSet<String> {
+    let pods = release.pods();
+    let of = |pod| {
+        let page = metrics(release.cluster, pod);
+        let line = page.lines().find(|line| line.starts_with("hazstream_config_info")).unwrap_or_default();
+        line.split_once("rules=\"").map_or("", |(_, rest)| rest.split('"').next().unwrap()).to_owned()
+    };
+    pods.iter().map(of).collect()
+}
+
 /// Everything is taken away but the topics.
 pub fn uninstall(release: &Release) {
     let before = topics(release.cluster);
@@ -112,13 +146,19 @@ pub fn uninstall(release: &Release) {
     assert_eq!(topics(release.cluster), before);
 }
 
-/// The partitions that a pod owns, by its own metrics at its own address.
+/// The partitions that a pod owns.
 fn owned(cluster: &Cluster, pod: &Value) -> usize {
-    let Some(address) = pod["status"]["podIP"].as_str() else { return 0 };
-    let page = cluster.command("curl").args(["--silent", &format!("http://{address}:8080/metrics")]).output();
-    let page = text(&page.unwrap().stdout);
+    let page = metrics(cluster, pod);
     let lines = page.lines().filter(|line| line.starts_with("hazstream_assigned_partitions"));
     lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum::<f64>() as usize
+}
+
+/// A pod's own metrics, at its own address; nothing while it does not answer.
+fn metrics(cluster: &Cluster, pod: &Value) -> String {
+    let Some(address) = pod["status"]["podIP"].as_str() else { return String::new() };
+    let mut curl = cluster.command("curl");
+    let page = curl.args(["--silent", "--max-time", "5", &format!("http://{address}:8080/metrics")]).output();
+    text(&page.unwrap().stdout)
 }
 
 fn is_ready(pod: &Value) -> bool {
