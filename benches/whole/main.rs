@@ -48,7 +48,7 @@ pub struct Arguments {
 }
 
 /// Set once this program is pinned.
-const PINNED: &str = "HAZSTREAM_BENCH_PINNED";
+const PINNED: &str = "HAZSTREAM_TEST_PINNED";
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();

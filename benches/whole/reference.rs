@@ -11,7 +11,7 @@ use hazstream::log::{Change, Failure, Log};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use crate::pipeline::{PARTITIONS, settings};
+use crate::pipeline::{PARTITIONS, environment, hazstream, settings};
 
 /// Run one and take its rate.
 pub fn rate(kind: &str, address: &str, events: u64) -> anyhow::Result<f64> {
@@ -97,6 +97,7 @@ struct Reading<'a> {
 /// Runs of records by the batch call, each parsed by serde_json.
 fn parse(address: &str, events: u64) -> anyhow::Result<(Duration, u64)> {
     let group = format!("reference-{}", std::process::id());
+    hazstream("0", &["topics", "create"], &environment(address, &group, "[]", "100ms")).wait_well()?;
     let settings = settings(address, &group, "[]", "100ms")?;
     let mut log = Log::Kafka(Box::new(KafkaLog::open(&settings.kafka, 0, || EventTime::from_ms(i64::MAX))?));
     let (mut began, mut read, mut parsed) = (None, 0, 0);
