@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::rule::{Condition, Rule};
 use super::window::Windows;
 use crate::event::EventTime;
-use crate::tally::{NEWEST, StateError, Tally};
+use crate::tally::{NEWEST, StateError, Tally, codec};
 
 /// The format version of an announcement; tallies are of the one before, so that a program that knows no announcements
 /// says by this number that it is too old.
@@ -83,7 +83,7 @@ impl Announcement {
 
     /// The stored form, in the log and in a task's state.
     pub fn encode(&self) -> Vec<u8> {
-        postcard::to_extend(self, vec![VERSION]).expect("an announcement holds nothing that postcard lacks")
+        codec::encode(VERSION, self)
     }
 
     /// Reads a stored form.
@@ -91,12 +91,7 @@ impl Announcement {
     /// # Errors
     /// When a newer program wrote it, or it is damaged.
     pub fn decode(stored: &[u8]) -> Result<Self, StateError> {
-        let damaged = || StateError::Damaged { what: "an announcement of rules".into() };
-        match stored.split_first() {
-            Some((&VERSION, body)) => postcard::from_bytes(body).map_err(|_| damaged()),
-            Some((&version, _)) if version > NEWEST => Err(StateError::Newer { version }),
-            _ => Err(damaged()),
-        }
+        codec::decode(stored, VERSION..=VERSION, NEWEST, || "an announcement of rules".into())
     }
 }
 
@@ -153,8 +148,13 @@ impl InForce {
 
 /// The first digits of the hash of these rules, in their order: the same for the same rules, however they are written.
 pub fn rules_hash(rules: &[Rule]) -> String {
+    short_hash(rules.iter().map(|rule| rule.hash.as_str()))
+}
+
+/// The first digits of the hash of these texts, one behind the other.
+pub fn short_hash<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
     let mut digest = Sha256::new();
-    rules.iter().for_each(|rule| digest.update(rule.hash.as_bytes()));
+    texts.into_iter().for_each(|text| digest.update(text.as_bytes()));
     digest.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::Settings;
 use super::cells::Cells;
+use super::clock::EventClock;
 use super::count::ActiveWatch;
 use super::rule::Rule;
 use crate::event::EventTime;
@@ -34,7 +36,29 @@ pub struct Judge<'a> {
     pub coverage_min: f64,
 }
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
+    /// A judge by these rules, over what the task keeps of alerts, at the clocks' present moments.
+    pub fn new(
+        (settings, taxonomy, rules): (&'a Settings, &'a Taxonomy, &'a [Rule]),
+        (book, active): (&'a mut Book, &'a mut BTreeSet<ActiveWatch>),
+        clock: &EventClock,
+        evidence: Evidence,
+        out: &'a mut Vec<Output>,
+    ) -> Self {
+        Judge {
+            rules,
+            taxonomy,
+            book,
+            active,
+            out,
+            evidence,
+            clock: clock.clock,
+            event_clock: clock.event_clock,
+            commands_topic: &settings.commands_topic,
+            coverage_min: settings.coverage_min,
+        }
+    }
+
     /// A step at this tally's clock.
     pub fn step(&self, cue: Cue, reason: Reason, at: EventTime) -> Step {
         Step { cue, reason, at, clock: self.clock, note: None, until: None }

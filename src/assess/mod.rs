@@ -42,7 +42,7 @@ use emit::Emission;
 use hazards::Hazards;
 use judge::Judge;
 
-pub use announced::{Announcement, Entry, InForce, rules_hash};
+pub use announced::{Announcement, Entry, InForce, rules_hash, short_hash};
 pub use draft::level_code;
 pub use emit::Emit;
 pub use load::{read_rules, shipped_rules};
@@ -147,23 +147,15 @@ impl AssessTask {
         let entered = if self.clock.started() { self.cells.slide(self.clock.frontier) } else { Vec::new() };
         let (settings, rules) = (Arc::clone(&self.settings), Arc::clone(self.in_force.rules()));
         let taxonomy = Arc::clone(&self.taxonomy);
-        let mut judge = Judge {
-            rules: &rules,
-            taxonomy: &taxonomy,
-            book: &mut self.book,
-            active: &mut self.active,
-            out,
-            evidence: Evidence {
-                input: Some(tally.input),
-                partition: Some(tally.partition),
-                offsets: Some(tally.offsets),
-                enterprise_id: None,
-            },
-            clock: self.clock.clock,
-            event_clock: self.clock.event_clock,
-            commands_topic: &settings.commands_topic,
-            coverage_min: settings.coverage_min,
+        let evidence = Evidence {
+            input: Some(tally.input),
+            partition: Some(tally.partition),
+            offsets: Some(tally.offsets),
+            enterprise_id: None,
         };
+        let told = (&*settings, &*taxonomy, rules.as_slice());
+        let kept = (&mut self.book, &mut self.active);
+        let mut judge = Judge::new(told, kept, &self.clock, evidence, out);
         for entered in &entered {
             judge.entered(&mut self.cells, entered);
         }
@@ -199,18 +191,9 @@ impl AssessTask {
                 self.cells.judged[w] = self.cells.judged[w].max(grid.index(event_clock));
             }
         }
-        let mut judge = Judge {
-            rules: &rules,
-            taxonomy: &taxonomy,
-            book: &mut self.book,
-            active: &mut self.active,
-            out,
-            evidence: Evidence::default(),
-            clock: self.clock.clock,
-            event_clock,
-            commands_topic: &settings.commands_topic,
-            coverage_min: settings.coverage_min,
-        };
+        let told = (&*settings, &*taxonomy, rules.as_slice());
+        let kept = (&mut self.book, &mut self.active);
+        let mut judge = Judge::new(told, kept, &self.clock, Evidence::default(), out);
         for active in judge.active.iter().copied().collect::<Vec<_>>() {
             judge.fall_back(&mut self.cells, active, &judged_before);
         }

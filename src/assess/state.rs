@@ -11,7 +11,7 @@ use super::slice::{self, SliceRecord};
 use super::{Announcement, AssessTask, Condition};
 use crate::event::EventTime;
 use crate::log::{Input, Output, Topic};
-use crate::tally::{Cell, StateError, Subject};
+use crate::tally::{Cell, StateError, Subject, codec};
 use crate::taxonomy::Grade;
 use crate::warn::{Status, alert_id};
 
@@ -109,12 +109,9 @@ impl AssessTask {
             self.in_force.take_changed();
             return Ok(());
         }
-        let body = match value.split_first() {
-            Some((&VERSION, body)) => body,
-            Some((&version, _)) if version > VERSION => return Err(StateError::Newer { version }),
-            _ => return Err(StateError::Damaged { what: format!("assess {kind} {id}") }),
-        };
-        let damaged = || StateError::Damaged { what: format!("assess {kind} {id}") };
+        let what = || format!("assess {kind} {id}");
+        let body = codec::body(value, VERSION..=VERSION, VERSION, what)?;
+        let damaged = || StateError::Damaged { what: what() };
         match kind {
             "task" => {
                 let record: TaskRecord = postcard::from_bytes(body).map_err(|_| damaged())?;

@@ -36,18 +36,9 @@ impl AssessTask {
         let cells: Vec<u32> = self.cells.iter().map(|(_, cell)| cell).collect();
         cells.iter().for_each(|&cell| self.resume_watches(cell));
         let (settings, taxonomy) = (Arc::clone(&self.settings), Arc::clone(&self.taxonomy));
-        let mut judge = Judge {
-            rules: &rules,
-            taxonomy: &taxonomy,
-            book: &mut self.book,
-            active: &mut self.active,
-            out,
-            evidence: Evidence::default(),
-            clock: self.clock.clock,
-            event_clock: self.clock.event_clock,
-            commands_topic: &settings.commands_topic,
-            coverage_min: settings.coverage_min,
-        };
+        let told = (&*settings, &*taxonomy, rules.as_slice());
+        let kept = (&mut self.book, &mut self.active);
+        let mut judge = Judge::new(told, kept, &self.clock, Evidence::default(), out);
         judge.settle(&self.cells, &before);
         let known = |rule: &Rule| before.iter().any(|old| old.name == rule.name && old.hash == rule.hash);
         for index in (0..rules.len()).filter(|&index| !known(&rules[index])) {

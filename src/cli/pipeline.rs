@@ -5,8 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sha2::{Digest, Sha256};
-
 use crate::assess::{self, Windows};
 use crate::collect;
 use crate::config::{self, Settings};
@@ -66,10 +64,8 @@ impl Pipeline {
         let Settings { time, windows, emit, emit_every_ms, coverage_min, limits, kafka, .. } = settings;
         let shared =
             format!("{time:?}{windows:?}{emit:?}{emit_every_ms}{coverage_min}{limits:?}{:?}", kafka.inputs);
-        let [taxonomy, shared] = [self.taxonomy.hash(), shared].map(|text| {
-            let digest = Sha256::digest(text.as_bytes());
-            digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
-        });
+        let [taxonomy, shared] =
+            [self.taxonomy.hash(), shared].map(|text| assess::short_hash([text.as_str()]));
         [assess::rules_hash(&self.assess.rules), taxonomy, shared]
     }
 

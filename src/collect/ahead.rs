@@ -8,7 +8,7 @@
 
 use std::hint::black_box;
 
-use super::{CollectTask, id_and_time, refusal};
+use super::{CollectTask, admit, id_and_time};
 use crate::collect::dedup::SeenIds;
 use crate::event::{Event, Reject};
 use crate::log::Record;
@@ -37,13 +37,9 @@ impl CollectTask {
             touched ^= bytes.iter().step_by(CACHE_LINE_BYTES).fold(0, |sum, byte| sum ^ u64::from(*byte));
         }
         for record in records {
-            batch.push(Ahead { event: self.decoder.decode(record), hash: 0, sensor: None });
-            let Some(ahead) = batch.last_mut() else { continue };
-            let Ok(event) = &ahead.event else { continue };
-            match refusal(event, record, &mut self.world) {
-                None => ahead.hash = SeenIds::hash(id_and_time(event).0),
-                Some(reject) => ahead.event = Err(reject),
-            }
+            let event = admit(&mut self.decoder, record, &mut self.world);
+            let hash = event.as_ref().map_or(0, |event| SeenIds::hash(id_and_time(event).0));
+            batch.push(Ahead { event, hash, sensor: None });
         }
         for ahead in &*batch {
             touched ^= self.seen.touch(ahead.hash);

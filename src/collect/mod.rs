@@ -316,29 +316,29 @@ impl CollectTask {
     }
 }
 
-/// Why a valid event is refused all the same, by what can be said without any state: its clock is not sane, or its alert
-/// cannot be one.
-fn refusal(event: &Event<'_>, record: &Record<'_>, world: &mut World) -> Option<Reject> {
-    let (id, time) = id_and_time(event);
+/// The event of a record, if it is valid and its clock is sane: what can be said without any state.
+fn admit<'a>(decoder: &mut Decoder, record: &Record<'a>, world: &mut World) -> Result<Event<'a>, Reject> {
+    let event = decoder.decode(record)?;
+    let (id, time) = id_and_time(&event);
     let ahead_ms = time.since_ms(record.arrival);
     let most = world.settings.max_future_skew_ms;
     if ahead_ms > most {
-        let name = match event {
+        let name = match &event {
             Event::Reading(reading) => &*reading.sensor_id,
             Event::Inspection(_) | Event::Stage(_) | Event::Record(_) | Event::Command(_) => id,
         };
         world.numbers.quarantined = Some(name.to_owned());
         let detail =
             format!("time: {ahead_ms} ms ahead of its arrival, at most {most} ms are allowed ({name})");
-        return Some(Reject { reason: Reason::ClockAhead, detail });
+        return Err(Reject { reason: Reason::ClockAhead, detail });
     }
-    if let Event::Command(command) = event
+    if let Event::Command(command) = &event
         && (command.alert_id.len() < 16 || !command.alert_id.bytes().all(|byte| byte.is_ascii_hexdigit()))
     {
         let detail = format!("alert_id: `{}` is not an alert's id: 16 or more hex digits", command.alert_id);
-        return Some(Reject { reason: Reason::UnknownAlert, detail });
+        return Err(Reject { reason: Reason::UnknownAlert, detail });
     }
-    None
+    Ok(event)
 }
 
 fn id_and_time<'e>(event: &'e Event<'_>) -> (&'e str, EventTime) {

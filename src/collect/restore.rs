@@ -6,7 +6,7 @@ use super::dedup::SeenIds;
 use super::item_state::{HeldRecord, ItemRecord};
 use super::sensor_state::SensorRecord;
 use super::state::{PlaceRecord, RecordKind, TaskRecord, decode};
-use super::{CollectTask, Resume, id_and_time, refusal};
+use super::{CollectTask, Resume, admit, id_and_time};
 use crate::event::{Event, EventTime, Reason, Reject};
 use crate::log::Record;
 use crate::tally::StateError;
@@ -92,9 +92,7 @@ impl CollectTask {
             return;
         }
         let quarantined = self.world.numbers.quarantined.take();
-        if let Ok(event) = self.decoder.decode(record)
-            && refusal(&event, record, &mut self.world).is_none()
-        {
+        if let Ok(event) = admit(&mut self.decoder, record, &mut self.world) {
             self.seen.heard(SeenIds::hash(id_and_time(&event).0), now);
             if let Event::Reading(reading) = &event {
                 self.sensors.relearn(reading, record.offset, now);

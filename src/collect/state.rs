@@ -10,7 +10,7 @@ use super::coverage::Gateway;
 use super::ledger::Ledger;
 use super::world::World;
 use crate::event::EventTime;
-use crate::tally::StateError;
+use crate::tally::{StateError, codec};
 use crate::taxonomy::Sectors;
 
 /// The version that this program writes; it reads the older ones too. Version 2 knows when a sensor's readings arrived.
@@ -18,7 +18,7 @@ const VERSION: u8 = 2;
 
 /// The stored form of a record.
 pub(super) fn encode<T: Serialize>(record: &T) -> Vec<u8> {
-    postcard::to_extend(record, vec![VERSION]).expect("a state record holds nothing that postcard lacks")
+    codec::encode(VERSION, record)
 }
 
 /// The version of a stored form.
@@ -28,12 +28,7 @@ pub(super) fn version(stored: &[u8]) -> Option<u8> {
 
 /// Reads a stored form of any version that holds a `T`; `what` names it in the error.
 pub(super) fn decode<T: DeserializeOwned>(stored: &[u8], what: &str) -> Result<T, StateError> {
-    let damaged = || StateError::Damaged { what: what.to_owned() };
-    match stored.split_first() {
-        Some((1..=VERSION, body)) => postcard::from_bytes(body).map_err(|_| damaged()),
-        Some((&version, _)) if version > VERSION => Err(StateError::Newer { version }),
-        _ => Err(damaged()),
-    }
+    codec::decode(stored, 1..=VERSION, VERSION, || what.to_owned())
 }
 
 /// The kinds of record.

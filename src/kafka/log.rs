@@ -135,8 +135,8 @@ impl KafkaLog {
     }
 
     /// See [`crate::log::Log::is_written`].
-    pub fn is_written(&mut self, rest: Duration) -> Result<bool, Failure> {
-        self.transactions()?.is_written(rest)
+    pub fn is_written(&mut self, idle: bool) -> Result<bool, Failure> {
+        self.transactions()?.is_written(idle)
     }
 
     /// See [`crate::log::Log::commit`].

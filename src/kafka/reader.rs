@@ -265,8 +265,9 @@ pub(super) fn committed<C: ConsumerContext>(
     partitions: &[TopicPartition],
     within: Duration,
 ) -> Result<Vec<Option<i64>>, Failure> {
+    const WHAT: &str = "committed offsets (a transaction that is not decided yet holds them back)";
     let answer = consumer.committed_offsets(names.list(partitions), within);
-    let answer = answer.map_err(|error| verdict::failure(Step::Ask, "committed offsets", &error))?;
+    let answer = answer.map_err(|error| verdict::failure(Step::Ask, WHAT, &error))?;
     let of = |at: &TopicPartition| {
         let name = names.name(at.topic);
         let about = format!("committed offset of {name}[{}]", at.partition);

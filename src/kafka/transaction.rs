@@ -114,7 +114,7 @@ impl Transactions {
             match self.producer.send(record) {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(Code::QueueFull), again)) if Instant::now() < until => {
-                    self.look(REST);
+                    self.look(true);
                     record = again;
                 }
                 Err((error, _)) => {
@@ -131,7 +131,7 @@ impl Transactions {
         offsets: &TopicPartitionList,
         membership: impl FnOnce() -> Result<ConsumerGroupMetadata, Failure>,
     ) -> Result<(), Failure> {
-        while !self.is_written(REST)? {}
+        while !self.is_written(true)? {}
         let until = Instant::now() + self.timeout;
         if offsets.count() > 0 {
             let membership = membership()?;
@@ -155,17 +155,17 @@ impl Transactions {
         verdict::explained(step, "", error, &self.producer.context().heard)
     }
 
-    /// Takes in the deliveries told so far, then rests if some are still to come.
-    fn look(&self, rest: Duration) {
+    /// Takes in the deliveries told so far; whoever is `idle` rests if some are still to come.
+    fn look(&self, idle: bool) {
         self.producer.poll(Duration::ZERO);
-        if !rest.is_zero() && self.producer.in_flight_count() > 0 {
-            std::thread::sleep(rest);
+        if idle && self.producer.in_flight_count() > 0 {
+            std::thread::sleep(REST);
         }
     }
 
     /// See [`crate::log::Log::is_written`].
-    pub(super) fn is_written(&mut self, rest: Duration) -> Result<bool, Failure> {
-        self.look(rest);
+    pub(super) fn is_written(&mut self, idle: bool) -> Result<bool, Failure> {
+        self.look(idle);
         if self.producer.in_flight_count() > 0 {
             if Instant::now() < self.until {
                 return Ok(false);
@@ -193,7 +193,7 @@ impl Transactions {
         // librdkafka's abort waits for the deliveries that nobody serves meanwhile: they are served before.
         let until = Instant::now() + Duration::from_secs(1).min(self.timeout);
         while self.producer.in_flight_count() > 0 && Instant::now() < until {
-            self.look(REST);
+            self.look(true);
         }
         let aborted = self.producer.abort_transaction(self.timeout);
         aborted.map_err(|error| self.failed(Step::Abort, &error))?;

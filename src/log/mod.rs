@@ -248,10 +248,10 @@ impl Log {
         }
     }
 
-    /// Whether the brokers have written everything that was produced; waits at most `rest` for it, if it is not.
-    pub fn is_written(&mut self, rest: Duration) -> Result<bool, Failure> {
+    /// Whether the brokers have written everything that was produced. Whoever is `idle` rests a little if they have not.
+    pub fn is_written(&mut self, idle: bool) -> Result<bool, Failure> {
         match self {
-            Log::Kafka(log) => log.is_written(rest),
+            Log::Kafka(log) => log.is_written(idle),
             Log::Memory(log) => log.is_written(),
         }
     }

@@ -1,4 +1,8 @@
-//! The stored form of a tally: a format version, then postcard.
+//! The stored form of a record: a format version, then postcard. Of a tally, and of whatever else a task keeps.
+
+use std::ops::RangeInclusive;
+
+use serde::{Deserialize, Serialize};
 
 use super::Tally;
 
@@ -28,20 +32,51 @@ pub enum StateError {
     },
 }
 
+/// The stored form of a record.
+pub fn encode<T: Serialize>(version: u8, record: &T) -> Vec<u8> {
+    postcard::to_extend(record, vec![version]).expect("a stored record holds nothing that postcard lacks")
+}
+
+/// What stands behind the version of a stored form, if that is one of `reads`; `what` names the record in the error.
+///
+/// # Errors
+/// When a program newer than `newest` wrote it, or it is damaged.
+pub fn body(
+    stored: &[u8],
+    reads: RangeInclusive<u8>,
+    newest: u8,
+    what: impl FnOnce() -> String,
+) -> Result<&[u8], StateError> {
+    match stored.split_first() {
+        Some((version, body)) if reads.contains(version) => Ok(body),
+        Some((&version, _)) if version > newest => Err(StateError::Newer { version }),
+        _ => Err(StateError::Damaged { what: what() }),
+    }
+}
+
+/// The record of a stored form, under the same conditions.
+///
+/// # Errors
+/// When a program newer than `newest` wrote it, or it is damaged.
+pub fn decode<'s, T: Deserialize<'s>>(
+    stored: &'s [u8],
+    reads: RangeInclusive<u8>,
+    newest: u8,
+    what: impl Fn() -> String,
+) -> Result<T, StateError> {
+    let body = body(stored, reads, newest, &what)?;
+    postcard::from_bytes(body).map_err(|_| StateError::Damaged { what: what() })
+}
+
 impl Tally {
     /// The stored form.
     pub fn encode(&self) -> Vec<u8> {
-        postcard::to_extend(self, vec![VERSION]).expect("a tally holds nothing that postcard lacks")
+        encode(VERSION, self)
     }
 
     /// Reads a stored form.
     pub fn decode(stored: &[u8]) -> Result<Tally, StateError> {
-        let damaged = || StateError::Damaged { what: "a tally".into() };
-        match stored.split_first() {
-            Some((&VERSION, body)) => postcard::from_bytes(body).map_err(|_| damaged()),
-            Some((&version, _)) if version > NEWEST => Err(StateError::Newer { version }),
-            _ => Err(damaged()),
-        }
+        decode(stored, VERSION..=VERSION, NEWEST, || "a tally".into())
     }
 }
 

@@ -3,7 +3,7 @@
 //! One tally is one record of `hazard.tallies`: what one input partition added up for one destination in one commit. It
 //! names cells and measures by their codes, so that a stored log explains itself under any later taxonomy.
 
-mod codec;
+pub mod codec;
 mod subject;
 
 use serde::{Deserialize, Serialize};

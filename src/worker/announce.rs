@@ -13,7 +13,7 @@ use super::{Report, Worker};
 use crate::assess::{Announcement, AssessTask, Rule, rules_hash};
 use crate::event::EventTime;
 use crate::log::{Output, Topic, TopicPartition};
-use crate::tally::StateError;
+use crate::tally::{StateError, codec};
 use crate::worker::report::RulesReport;
 
 /// How long rules that may be older must differ before they are announced all the same. Kubernetes brings a changed
@@ -84,12 +84,8 @@ impl Announcer {
     /// # Errors
     /// When a newer program wrote it, or it is damaged.
     pub fn restore(&mut self, stored: &[u8]) -> Result<(), StateError> {
-        let damaged = || StateError::Damaged { what: "the last announcement of rules".into() };
-        self.last = match stored.split_first() {
-            Some((&VERSION, body)) => Some(postcard::from_bytes(body).map_err(|_| damaged())?),
-            Some((&version, _)) if version > VERSION => return Err(StateError::Newer { version }),
-            _ => return Err(damaged()),
-        };
+        let what = || "the last announcement of rules".into();
+        self.last = Some(codec::decode(stored, VERSION..=VERSION, VERSION, what)?);
         Ok(())
     }
 }
@@ -117,7 +113,7 @@ impl Worker {
             });
         }
         let last = Last { number, at, hash: proposal.hash.clone() };
-        let value = postcard::to_extend(&last, vec![VERSION]).expect("it holds nothing that postcard lacks");
+        let value = codec::encode(VERSION, &last);
         let key = format!("{}|{ANNOUNCED}|", AssessTask::state_name(FIRST.partition)).into_bytes();
         self.out.push(Output {
             topic: Topic::State,

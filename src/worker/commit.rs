@@ -12,9 +12,6 @@ use super::{Plan, Seen, Worker};
 use crate::event::EventTime;
 use crate::log::{Failure, Output, Topic, TopicPartition, Verdict};
 
-/// How long a worker that has nothing to read rests until it asks again whether its records are written.
-const REST: Duration = Duration::from_micros(250);
-
 /// So many changes are not kept waiting for the interval: a transaction is held in memory twice, here and in the client.
 const CHANGES_MAX: usize = 8_192;
 
@@ -56,9 +53,9 @@ impl Worker {
             self.send(clock)?;
         }
         let Some(sending) = &self.sending else { return Ok(false) };
-        let rest = if records == 0 { REST } else { Duration::ZERO };
         let is_full = sending.meanwhile >= RECORDS_MEANWHILE_MAX;
-        if is_full || self.log.is_written(rest).map_err(half_sent)? { self.decide(clock) } else { Ok(false) }
+        let idle = records == 0;
+        if is_full || self.log.is_written(idle).map_err(half_sent)? { self.decide(clock) } else { Ok(false) }
     }
 
     /// Commits everything done so far, and waits for it. Returns whether there was anything to commit.
@@ -134,7 +131,6 @@ impl Worker {
         for report in sending.reports {
             self.tell(report);
         }
-        self.tell_rules();
         self.tell_rules();
     }
 }

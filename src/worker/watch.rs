@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::event::EventTime;
-use crate::tally::StateError;
+use crate::tally::{StateError, codec};
 
 /// The version of the stored form.
 const VERSION: u8 = 1;
@@ -108,7 +108,7 @@ impl Watch {
             return None;
         }
         self.written = Some(kept.clone());
-        Some(postcard::to_extend(kept, vec![VERSION]).expect("it holds nothing that postcard lacks"))
+        Some(codec::encode(VERSION, kept))
     }
 
     /// Takes the stored form back.
@@ -116,12 +116,8 @@ impl Watch {
     /// # Errors
     /// If a newer program wrote it, or it is damaged.
     pub fn restore(&mut self, stored: &[u8]) -> Result<(), StateError> {
-        let damaged = || StateError::Damaged { what: "the unwatched time of an assess task".into() };
-        let kept: Kept = match stored.split_first() {
-            Some((&VERSION, body)) => postcard::from_bytes(body).map_err(|_| damaged())?,
-            Some((&version, _)) if version > VERSION => return Err(StateError::Newer { version }),
-            _ => return Err(damaged()),
-        };
+        let what = || "the unwatched time of an assess task".into();
+        let kept: Kept = codec::decode(stored, VERSION..=VERSION, VERSION, what)?;
         self.written = Some(kept.clone());
         self.kept = kept;
         Ok(())

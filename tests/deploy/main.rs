@@ -15,5 +15,7 @@ mod refused;
 #[path = "../support/skip.rs"]
 mod skip;
 mod tool;
+#[path = "../support/tools.rs"]
+mod tools;
 mod values;
 mod workflows;

@@ -27,13 +27,7 @@ pub fn read(path: &Path) -> String {
 
 /// Where a tool is; the script has it first, if need be.
 pub fn path(tool: &str) -> String {
-    let found = Command::new(root().join("scripts/tools")).args(["path", tool]).output().unwrap();
-    assert!(
-        found.status.success(),
-        "{tool} cannot be had:\n{}\nor leave these tests out by HAZSTREAM_TEST_SKIP=deploy:reason",
-        String::from_utf8_lossy(&found.stderr)
-    );
-    String::from_utf8(found.stdout).unwrap().trim().to_owned()
+    super::tools::path(tool, "deploy")
 }
 
 /// Runs helm in the repository.

@@ -146,6 +146,25 @@ impl Reader {
     }
 }
 
+/// Wait until the group's transactions are whole in every respect. A broker that crashes before the marker of a commit has
+/// reached the group's offsets may forget it: Kafka 4 passes over partitions that have no leader at that moment, as all have
+/// while the only broker registers again. Those offsets then stay unstable until a person ends the transaction.
+pub fn wait_until_settled(address: &str, group: &str, topic: &str) {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", address)
+        .set("group.id", group)
+        .set("isolation.level", "read_committed")
+        .create()
+        .unwrap();
+    let mut partition = TopicPartitionList::new();
+    partition.add_partition(topic, 0);
+    let began = Instant::now();
+    let is_stable = |answer: TopicPartitionList| matches!(answer.elements()[0].offset(), Offset::Offset(_));
+    while !consumer.committed_offsets(partition.clone(), PATIENCE / 60).is_ok_and(is_stable) {
+        assert!(began.elapsed() < PATIENCE, "waited in vain for stable offsets of {topic}");
+    }
+}
+
 /// Everything committed in a topic up to now, in the order of each partition.
 pub fn read_all(address: &str, topic: &str) -> Vec<Read> {
     let mut reader = Reader::committed(address, topic);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
-use crate::client::{PATIENCE, Reader, Sender, read_all};
+use crate::client::{PATIENCE, Reader, Sender, read_all, wait_until_settled};
 use crate::deployment::{Deployment, Ended, Process};
 use crate::support::broker;
 
@@ -104,7 +104,7 @@ fn a_broker_that_is_away_is_said_once_not_in_a_flood() {
     let Some(mut broker) = broker::own("away") else { return };
     let deployment = Deployment::new("away", broker.address());
     let process = deployment.start("a");
-    Reader::of_progress(broker.address(), &deployment.topic("tallies")).wait_for(20);
+    wait_until_settled(broker.address(), &deployment.group(), &deployment.topic("tallies"));
     broker.crash();
     process.wait_until("it to wait", waits);
     broker.restart();

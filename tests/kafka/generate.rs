@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use crate::client::Reader;
 use crate::deployment::Deployment;
 use crate::support::broker;
+use crate::totals::wanted;
 
 #[test]
 fn window_counts_equal_the_generators_own_totals_after_kill_9_in_the_middle() {
@@ -34,19 +33,4 @@ fn window_counts_equal_the_generators_own_totals_after_kill_9_in_the_middle() {
             })
         },
     );
-}
-
-/// `region|sector`, measure → count, of what this deployment reads and a measure counts.
-fn wanted(totals: &Value) -> BTreeMap<(String, String), u64> {
-    let mut wanted = BTreeMap::new();
-    for (county, sectors) in totals["counts"].as_object().unwrap() {
-        for (sector, measures) in sectors.as_object().unwrap() {
-            for (measure, count) in measures.as_object().unwrap() {
-                if !["items", "records"].contains(&measure.as_str()) {
-                    wanted.insert((format!("{county}|{sector}"), measure.clone()), count.as_u64().unwrap());
-                }
-            }
-        }
-    }
-    wanted
 }

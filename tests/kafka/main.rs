@@ -21,4 +21,6 @@ mod secure;
 #[path = "../support/mod.rs"]
 mod support;
 mod topics;
+#[path = "../support/totals.rs"]
+mod totals;
 mod truth;

@@ -11,13 +11,7 @@ const ACLS: &str = "org.apache.kafka.tools.AclCommand";
 #[test]
 fn tls_and_scram_carry_the_whole_pipeline() {
     let Some(broker) = broker::secured() else { return };
-    let deployment = deployment("tls", broker);
-    let checked = deployment.end_of(&["topics", "check"], &[]);
-    assert_eq!(checked.code, 0, "{checked:?}");
-    let process = deployment.start("a");
-    send_major_hazard(&deployment);
-    Reader::committed(deployment.address(), &deployment.topic("alerts")).wait_for(1);
-    process.stop();
+    expect_an_alert(&deployment("tls", broker));
 }
 
 #[test]
@@ -85,12 +79,7 @@ fn the_rights_that_the_documents_list_carry_topics_check_and_the_whole_pipeline(
             &["--add", "--allow-principal", "User:bureau"].into_iter().chain(words).collect::<Vec<_>>(),
         );
     }
-    let checked = deployment.end_of(&["topics", "check"], &[]);
-    assert_eq!(checked.code, 0, "{checked:?}");
-    let process = deployment.start("a");
-    send_major_hazard(&deployment);
-    Reader::committed(deployment.address(), &deployment.topic("alerts")).wait_for(1);
-    process.stop();
+    expect_an_alert(&deployment);
     // Restored by the same rights.
     let process = deployment.start("a");
     process
@@ -110,6 +99,16 @@ fn properties(broker: &Broker) -> String {
          {PASSWORD}, ssl.ca.location: {}}}",
         certificate.display()
     )
+}
+
+/// The topics pass, and a major hazard goes the whole way.
+fn expect_an_alert(deployment: &Deployment) {
+    let checked = deployment.end_of(&["topics", "check"], &[]);
+    assert_eq!(checked.code, 0, "{checked:?}");
+    let process = deployment.start("a");
+    send_major_hazard(deployment);
+    Reader::committed(deployment.address(), &deployment.topic("alerts")).wait_for(1);
+    process.stop();
 }
 
 fn send_major_hazard(deployment: &Deployment) {

@@ -138,9 +138,7 @@ pub fn logs() -> String {
 
 /// Where a tool is; it is made first, if need be.
 pub fn tool(name: &str) -> String {
-    let found = Command::new(root().join("scripts/tools")).args(["path", name]).output().unwrap();
-    assert!(found.status.success(), "{}", text(&found.stderr));
-    text(&found.stdout).trim().to_owned()
+    crate::tools::path(name, "kubernetes")
 }
 
 /// Runs a command to its end, which must be a good one; what it prints.

@@ -12,6 +12,10 @@ mod release;
 #[path = "../support/skip.rs"]
 mod skip;
 mod stream;
+#[path = "../support/tools.rs"]
+mod tools;
+#[path = "../support/totals.rs"]
+mod totals;
 mod upgrades;
 
 use std::io::Write as _;

@@ -9,9 +9,7 @@ use serde_json::Value;
 
 use crate::cluster::{Cluster, folder, run};
 use crate::image::program;
-
-/// `county|sector`, measure → count.
-type Counts = BTreeMap<(String, String), u64>;
+use crate::totals::{Counts, wanted};
 
 /// A city that sends in real time until it is stopped.
 pub struct City {
@@ -90,21 +88,6 @@ pub fn expect_totals(cluster: &Cluster, totals: &Value) {
             some => Err(format!("{some} of {} differ: {:?}", wanted.len(), differ.first())),
         }
     });
-}
-
-/// Of what a measure counts.
-fn wanted(totals: &Value) -> Counts {
-    let mut wanted = BTreeMap::new();
-    for (county, sectors) in totals["counts"].as_object().unwrap() {
-        for (sector, measures) in sectors.as_object().unwrap() {
-            for (measure, count) in measures.as_object().unwrap() {
-                if !["items", "records"].contains(&measure.as_str()) {
-                    wanted.insert((format!("{county}|{sector}"), measure.clone()), count.as_u64().unwrap());
-                }
-            }
-        }
-    }
-    wanted
 }
 
 /// Each alert's events follow one another without a gap or a repetition, and its newest state is that of its last event.

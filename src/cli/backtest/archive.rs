@@ -1,7 +1,7 @@
 //! The file of `backtest --export`, JSON lines. The first says what was taken:
 //! `{"hazstream_tallies":1,"tallies":[{"partition","first","end"}…],"judged":[…],"alert_events":[…]}`. Each other is a
-//! tally, `{"partition","offset","tally":{…}}`, a change of rules, `{"partition","offset","rules":{…}}`, or an alert event that was sent, `{"partition","offset","sent":{…}}`, in
-//! the order of its partition.
+//! tally, `{"partition","offset","tally":{…}}`, a change of rules, `{"partition","offset","rules":{…}}`, or an alert event
+//! that was sent, `{"partition","offset","sent":{…}}`, in the order of its partition.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
