@@ -22,6 +22,7 @@ use std::process::Command;
 
 use clap::Parser;
 
+use pipeline::Run;
 use report::{Figure, Report};
 
 /// The whole pipeline against a real Kafka, each on a core of its own
@@ -62,7 +63,7 @@ fn main() -> anyhow::Result<()> {
     let mut report = Report::new(&arguments);
     let wanted = |id: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == id);
     if ["R1", "R2", "R3", "R4", "R8", "R10"].into_iter().any(wanted) {
-        pipeline::fill(broker.address(), arguments.events)?;
+        pipeline::fill(broker.address(), pipeline::INPUT, arguments.events, 2_780)?;
     }
     if ["R1", "R2", "R3", "R4", "R8"].into_iter().any(wanted) {
         for figure in throughput(&arguments, broker.address())? {
@@ -106,17 +107,19 @@ const FIVE: &str = "[10m/10s, 1h/1m, 24h/5m, 7d/1h, 30d/6h]";
 /// R1 to R8: rates of runs over the same input, in turns.
 fn throughput(arguments: &Arguments, address: &str) -> anyhow::Result<Vec<Figure>> {
     let events = arguments.events;
-    let windows =
-        |windows: &'static str| move |address: &str| pipeline::rate(address, events, windows, "100ms");
-    type Run<'a> = Box<dyn Fn(&str) -> anyhow::Result<f64> + 'a>;
-    let runs: [(&str, Run<'_>); 7] = [
+    pipeline::fill(address, pipeline::DENSE, events, 35_000)?;
+    let five = Run { input: pipeline::INPUT, windows: FIVE, commit: "100ms", rules: "" };
+    let dense = |windows| Run { input: pipeline::DENSE, windows, ..five };
+    let whole = |run: Run<'static>| move |address: &str| pipeline::rate(address, events, run);
+    type Rate<'a> = Box<dyn Fn(&str) -> anyhow::Result<f64> + 'a>;
+    let runs: [(&str, Rate<'_>); 7] = [
         ("bare poll", Box::new(|address| reference::rate("poll", address, events))),
         ("batch + serde_json", Box::new(|address| reference::rate("parse", address, events))),
-        ("whole", Box::new(windows(FIVE))),
-        ("no windows", Box::new(windows("[]"))),
-        ("slide 100 ms", Box::new(windows("[10m/100ms]"))),
-        ("slide 10 s", Box::new(windows("[10m/10s]"))),
-        ("rare commits", Box::new(move |address| pipeline::rate(address, events, FIVE, "5s"))),
+        ("whole", Box::new(whole(five))),
+        ("no windows", Box::new(whole(Run { windows: "[]", ..five }))),
+        ("slide 100 ms", Box::new(whole(dense("[10m/100ms]")))),
+        ("slide 10 s", Box::new(whole(dense("[10m/10s]")))),
+        ("rare commits", Box::new(whole(Run { commit: "5s", ..five }))),
     ];
     let mut rates = vec![Vec::new(); runs.len()];
     for round in 1..=arguments.runs {

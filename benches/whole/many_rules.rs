@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use crate::pipeline::Run;
 use crate::report::Figure;
 use crate::{Arguments, FIVE, pipeline};
 
@@ -13,7 +14,10 @@ const MANY: usize = 1_000;
 pub fn figure(arguments: &Arguments, address: &str) -> anyhow::Result<Figure> {
     let [one, many] = [1, MANY].map(|count| write_rules(count).map(|path| path.display().to_string()));
     let (one, many) = (one?, many?);
-    let run = |rules: &str| pipeline::rate_by(address, arguments.events, FIVE, "100ms", rules);
+    let run = |rules: &str| {
+        let run = Run { input: pipeline::INPUT, windows: FIVE, commit: "100ms", rules };
+        pipeline::rate(address, arguments.events, run)
+    };
     let (mut rates_one, mut rates_many) = (Vec::new(), Vec::new());
     for round in 1..=arguments.runs {
         rates_one.push(run(&one)?);

@@ -11,8 +11,11 @@ use rdkafka::{ClientConfig, TopicPartitionList};
 
 use crate::report::Figure;
 
-/// The topic that all throughput runs read.
+/// The topic that the throughput runs read.
 pub const INPUT: &str = "bench.sensors";
+/// What the runs with a slide of 100 ms read: 35,000 readings for each second of event time instead of 2,780, or there would be
+/// more slices to add up in than readings.
+pub const DENSE: &str = "bench.dense";
 /// Its partitions.
 pub const PARTITIONS: i32 = 8;
 
@@ -44,32 +47,39 @@ pub fn settings(address: &str, name: &str, windows: &str, commit: &str) -> anyho
     Settings::load(None, environment.into_iter()).map_err(|problems| anyhow::anyhow!("{}", problems[0]))
 }
 
-/// Put readings into the input, once.
-pub fn fill(address: &str, events: u64) -> anyhow::Result<()> {
-    println!("filling {INPUT} with {events} readings");
-    let environment = environment(address, "bench", "[]", "100ms");
+/// Put readings into an input, once, so many for each second of event time.
+pub fn fill(address: &str, input: &str, events: u64, rate: u32) -> anyhow::Result<()> {
+    println!("filling {input} with {events} readings");
+    let mut environment = environment(address, "bench", "[]", "100ms");
+    environment.push(("HAZSTREAM_KAFKA_TOPICS_SENSORS".to_owned(), input.to_owned()));
     hazstream("0", &["topics", "create"], &environment).wait_well()?;
-    let (events, sensors) = (events.to_string(), "100000");
-    let generate =
-        ["generate", "--to", "kafka", "--events", &events, "--sensors", sensors, "--inspections", "0"];
-    hazstream("0", &generate, &environment).wait_well()
+    let (events, rate) = (events.to_string(), rate.to_string());
+    let generate = ["generate", "--to", "kafka", "--events", &events, "--rate", &rate];
+    hazstream("0", &[&generate[..], &["--sensors", "100000", "--inspections", "0"]].concat(), &environment)
+        .wait_well()
 }
 
-/// Run the pipeline over the whole input; events per second between the first committed offset and the last.
-pub fn rate(address: &str, events: u64, windows: &str, commit: &str) -> anyhow::Result<f64> {
-    rate_by(address, events, windows, commit, "")
+/// What a throughput run reads, and how.
+#[derive(Clone, Copy)]
+pub struct Run<'a> {
+    pub input: &'a str,
+    pub windows: &'a str,
+    pub commit: &'a str,
+    /// A file; `""`: as the windows allow.
+    pub rules: &'a str,
 }
 
-/// The same by the rules of this file; `""`: as the windows allow.
-pub fn rate_by(address: &str, events: u64, windows: &str, commit: &str, rules: &str) -> anyhow::Result<f64> {
+/// Run the pipeline over its whole input; events per second between the first committed offset and the last.
+pub fn rate(address: &str, events: u64, run: Run<'_>) -> anyhow::Result<f64> {
     let name = fresh("rate");
-    let mut environment = environment(address, &name, windows, commit);
-    if !rules.is_empty() {
-        environment.push(("HAZSTREAM_RULES_FILE".to_owned(), rules.to_owned()));
+    let mut environment = environment(address, &name, run.windows, run.commit);
+    environment.push(("HAZSTREAM_KAFKA_TOPICS_SENSORS".to_owned(), run.input.to_owned()));
+    if !run.rules.is_empty() {
+        environment.push(("HAZSTREAM_RULES_FILE".to_owned(), run.rules.to_owned()));
     }
     hazstream("0", &["topics", "create"], &environment).wait_well()?;
     let running = hazstream("1", &["run"], &environment).start()?;
-    let committed = Committed::of(address, &name, INPUT)?;
+    let committed = Committed::of(address, &name, run.input)?;
     let mut first = None;
     let began = Instant::now();
     loop {

@@ -104,14 +104,17 @@ impl Windows {
         self.windows.iter().position(|window| window.name == name)
     }
 
-    /// The width of the slices that collect must tally: the greatest common divisor of all slides, in milliseconds.
+    /// The width of the slices that collect must tally: the greatest common divisor of all slides, in milliseconds. Without
+    /// windows it is 0, and there is nothing to tally.
     pub fn finest_slice_ms(&self) -> i64 {
-        self.grids.iter().map(|grid| grid.slide_ms).fold(0, gcd).max(1)
+        self.grids.iter().map(|grid| grid.slide_ms).fold(0, gcd)
     }
 
-    /// The longest horizon, in milliseconds: what is later than this is of no use to any window.
+    /// The longest horizon, in milliseconds: what is later than this is of no use to any window. Without windows it is thirty
+    /// days, for what is followed still is.
     pub fn longest_horizon_ms(&self) -> i64 {
-        self.grids.iter().map(|grid| grid.horizon_ms).max().unwrap_or(0)
+        const WITHOUT_WINDOWS_MS: i64 = 30 * 86_400_000;
+        self.grids.iter().map(|grid| grid.horizon_ms).max().unwrap_or(WITHOUT_WINDOWS_MS)
     }
 }
 
@@ -145,6 +148,13 @@ mod tests {
         let sources: Vec<_> = windows.grids.iter().map(|grid| grid.source).collect();
         assert_eq!(sources, [None, Some(0), Some(1), Some(2), Some(3)]);
         assert_eq!(windows.finest_slice_ms(), 10_000);
+        assert_eq!(windows.longest_horizon_ms(), 2_592_000_000);
+    }
+
+    #[test]
+    fn without_windows_there_is_no_slice_and_late_events_are_still_taken() {
+        let windows = Windows::new(Vec::new());
+        assert_eq!(windows.finest_slice_ms(), 0);
         assert_eq!(windows.longest_horizon_ms(), 2_592_000_000);
     }
 

@@ -40,7 +40,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// No counts, in slices of `slice_ms`.
+    /// No counts, in slices of `slice_ms`; of 0, none is ever kept.
     pub fn new(slice_ms: i64, taxonomy: &Taxonomy) -> Self {
         let mut classes: Vec<Vec<MeasureId>> = Vec::new();
         let mut class_of = Vec::new();
@@ -55,7 +55,7 @@ impl Counts {
             }
         }
         Counts {
-            slice_ms: slice_ms.max(1),
+            slice_ms,
             cells: taxonomy.regions.len() * taxonomy.sectors.len(),
             classes,
             class_of,
@@ -74,6 +74,9 @@ impl Counts {
             0 <= into && into < self.slice_ms
         });
         if !in_current {
+            if self.slice_ms == 0 {
+                return;
+            }
             self.current = self.slice_of(time);
         }
         let class = self.class_of[usize::from(quantity.0) * QUALITIES.len() + quality as usize];
@@ -88,6 +91,9 @@ impl Counts {
 
     /// One of a measure in a leaf cell.
     pub fn add(&mut self, leaf: CellId, measure: MeasureId, time: EventTime) {
+        if self.slice_ms == 0 {
+            return;
+        }
         *self.rare.entry((time.floor_to(self.slice_ms), measure, leaf)).or_default() += 1;
     }
 

@@ -17,7 +17,7 @@ pub struct Settings {
     pub dedup_ids_max: usize,
     /// An event that is late by more is rejected: the longest horizon of any window.
     pub longest_horizon_ms: i64,
-    /// The finest slice of any window: counts are added up in it.
+    /// The finest slice of any window: counts are added up in it; 0 where there is no window.
     pub finest_slice_ms: i64,
     /// A stage waits for its predecessor until the watermark is so far past it.
     pub hold_for_ms: i64,

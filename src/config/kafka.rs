@@ -65,8 +65,8 @@ impl KafkaSettings {
         };
         let settings = KafkaSettings {
             bootstrap_servers: reader.scalar("kafka.bootstrap_servers", value::text),
-            group: reader.scalar("kafka.group", value::text),
-            instance: reader.scalar("kafka.instance", value::optional_text),
+            group: reader.scalar("kafka.group", value::name),
+            instance: reader.scalar("kafka.instance", value::optional_name),
             topics,
             inputs: reader.list("kafka.inputs", read_input),
             session_timeout,

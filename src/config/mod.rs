@@ -27,7 +27,7 @@ pub use problem::{Place, Problem, Wrong};
 pub use reference::{example, reference};
 pub use table::{ENV_PREFIX, ROWS, Row};
 pub use value::{duration_ms, duration_text, log_filter, size_bytes};
-pub use window::{Window, finest_slice_ms, longest_horizon_ms};
+pub use window::Window;
 
 use reader::Reader;
 

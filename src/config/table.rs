@@ -78,14 +78,14 @@ pub const ROWS: &[Row] = &[
     row(
         "kafka.group",
         "hazstream",
-        "text",
+        "name",
         "The consumer group. All replicas of one deployment share it, and nobody else.",
     ),
     row(
         "kafka.instance",
         "",
-        "text",
-        "A name that no other replica has and that survives a restart; the transactional ids are made of it. Default: HOSTNAME, which a StatefulSet keeps stable.",
+        "name",
+        "A name that no other replica has and that survives a restart; transactional and group instance ids are made of it. Default: HOSTNAME, which a StatefulSet keeps stable.",
     ),
     row("kafka.topic_prefix", "hazard.", "text", "What every topic's name begins with."),
     row(

@@ -19,8 +19,6 @@ fn nothing_written_gives_the_defaults() {
     assert_eq!(settings, Settings::default());
     assert_eq!(settings.time.allowed_disorder_ms, 30_000);
     assert_eq!(settings.windows.len(), 5);
-    assert_eq!(finest_slice_ms(&settings.windows), 10_000);
-    assert_eq!(longest_horizon_ms(&settings.windows), 30 * 86_400_000);
     assert_eq!(settings.kafka.topic(crate::log::Topic::AlertEvents), "hazard.alert-events");
     assert_eq!(settings.limits.max_event_bytes, 65_536);
 }
@@ -136,6 +134,8 @@ fn other_mistakes_have_their_remedy_too() {
         ("commit_interval: 1m\n", "not shorter than kafka.transaction_timeout"),
         ("kafka: {heartbeat_interval: 9s}\n", "more than half of kafka.session_timeout"),
         ("kafka: {inputs: []}\n", "names no input"),
+        ("kafka: {group: 安监}\n", "kafka.group is not a name"),
+        ("kafka: {instance: a/b}\n", "kafka.instance is not a name"),
         (
             "topics: {replication_factor: 1, min_insync_replicas: 2}\n",
             "larger than topics.replication_factor",

@@ -105,6 +105,23 @@ pub fn text(text: &str) -> Result<String, Wrong> {
     }
 }
 
+/// A name as Kafka takes it for a member of a group that keeps its place (KIP-345).
+pub fn name(text: &str) -> Result<String, Wrong> {
+    // 249 together: a member's name is group, instance and number, each behind a hyphen.
+    const LENGTH_MAX: usize = 120;
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if text.is_empty() || text.len() > LENGTH_MAX || !text.bytes().all(is_legal) {
+        Err(Wrong::new("a name", "write 1 to 120 of the letters a-z and A-Z, digits, '.', '_' and '-'"))
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+/// A name, or nothing.
+pub fn optional_name(text: &str) -> Result<Option<String>, Wrong> {
+    if text.is_empty() { Ok(None) } else { name(text).map(Some) }
+}
+
 /// Any text at all.
 pub fn any_text(text: &str) -> Result<String, Wrong> {
     Ok(text.to_owned())

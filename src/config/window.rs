@@ -18,23 +18,6 @@ pub struct Window {
     pub horizon_ms: i64,
 }
 
-/// The slice that every window's slide is a multiple of, in milliseconds; 0 without windows.
-pub fn finest_slice_ms(windows: &[Window]) -> i64 {
-    windows.iter().fold(0, |divisor, window| greatest_common_divisor(divisor, window.slide_ms))
-}
-
-/// The longest horizon in milliseconds: what is later is rejected; 0 without windows.
-pub fn longest_horizon_ms(windows: &[Window]) -> i64 {
-    windows.iter().map(|window| window.horizon_ms).max().unwrap_or(0)
-}
-
-const fn greatest_common_divisor(mut a: i64, mut b: i64) -> i64 {
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    a
-}
-
 pub(super) fn read(reader: &mut Reader<'_>) -> Vec<Window> {
     let windows = reader.list("windows", read_one);
     for (index, window) in windows.iter().enumerate() {

@@ -67,7 +67,8 @@ fn wrong(key: &str, name: &str, value: &str) -> Option<String> {
     Some(format!("{key}: {}: see librdkafka's list of properties", verdict::describe(&error)))
 }
 
-/// The transactional id of this process's worker `worker`: the same after a restart, different in every replica.
+/// The transactional id and group instance id of this process's worker `worker`: the same after a restart, different in every
+/// replica.
 pub fn transactional_id(settings: &KafkaSettings, worker: usize) -> String {
     let instance = settings.instance.clone().unwrap_or_else(host_name);
     format!("{}-{instance}-{worker}", settings.group)

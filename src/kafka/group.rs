@@ -63,9 +63,13 @@ impl ConsumerContext for Group {
     ) {
         let take = what == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         if self.leaving.load(Ordering::Acquire) {
-            // While leaving, librdkafka treats either answer as giving everything up.
+            // Everything was given up already; but librdkafka waits for an answer of the kind that it asked for.
             let nothing = TopicPartitionList::new();
-            let answer = consumer.incremental_unassign(if take { &nothing } else { partitions });
+            let answer = if take {
+                consumer.incremental_assign(&nothing)
+            } else {
+                consumer.incremental_unassign(&nothing)
+            };
             if let Err(error) = answer {
                 tracing::debug!("leaving the group: {error}");
             }

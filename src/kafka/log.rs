@@ -11,6 +11,7 @@ use crate::log::{Cause, Change, Each, Failure, Output, Topic, TopicPartition, Ve
 use super::client::{self, Names};
 use super::member::Member;
 use super::reader::{Reader, Scout};
+use super::share::Expelled;
 use super::transaction::Transactions;
 
 /// Being fenced so often within [`FIGHT_WITHIN`] means that two processes have one id and fence each other for ever.
@@ -45,10 +46,11 @@ impl KafkaLog {
         now: fn() -> EventTime,
     ) -> Result<KafkaLog, Failure> {
         let names = Arc::new(Names::new(settings));
-        let member = Member::join(settings, Arc::clone(&names))?;
+        let id = client::transactional_id(settings, worker);
+        let member = Member::join(settings, &id, Arc::clone(&names))?;
         Ok(KafkaLog {
             settings: settings.clone(),
-            id: client::transactional_id(settings, worker),
+            id,
             now,
             transactions: None,
             member: Some(member),
@@ -68,8 +70,8 @@ impl KafkaLog {
     pub fn poll(&mut self, timeout: Duration, max: usize, each: Each<'_>) -> Result<Vec<Change>, Failure> {
         let now = (self.now)();
         let changes = self.member()?.poll(timeout, max, now, each)?;
-        if self.member()?.is_expelled() {
-            self.join_anew()?;
+        if let Some(expelled) = self.member()?.expelled() {
+            self.join_anew(expelled)?;
         }
         Ok(changes)
     }
@@ -182,7 +184,7 @@ impl KafkaLog {
             return Ok(());
         }
         let message = format!(
-            "another process writes under the transactional id {:?}: it was fenced {} times within a minute; give each \
+            "another process works under the name {:?}: this one was fenced {} times within a minute; give each \
              replica its own kafka.instance",
             self.id,
             self.fenced.len()
@@ -190,9 +192,19 @@ impl KafkaLog {
         Err(Failure::new(Verdict::Stop, message).because(Cause::Fenced))
     }
 
-    fn join_anew(&mut self) -> Result<(), Failure> {
-        tracing::warn!("the group has thrown this member out during a rebalance: joining as a new one");
-        let new = Member::join(&self.settings, Arc::clone(&self.names))?;
+    fn join_anew(&mut self, expelled: Expelled) -> Result<(), Failure> {
+        match expelled {
+            Expelled::Missed => {
+                tracing::warn!(
+                    "the group has thrown this member out during a rebalance: joining as a new one"
+                );
+            }
+            Expelled::Fenced => {
+                tracing::warn!("another process has joined the group by the name {}: joining again", self.id);
+                self.note_fencing()?;
+            }
+        }
+        let new = Member::join(&self.settings, &self.id, Arc::clone(&self.names))?;
         if let Some(old) = self.member.replace(new) {
             // Nobody waits for it: it gave everything up already.
             old.close().map(drop)?;

@@ -16,6 +16,7 @@ use super::client::{self, Kind, Names};
 use super::group::Group;
 use super::reader;
 use super::run::{self, Piece};
+use super::share::Expelled;
 use super::verdict::{self, Step};
 
 /// How long one question to the brokers may take before the worker is told to ask again.
@@ -40,8 +41,8 @@ pub(super) struct Member {
     pub(super) offered: bool,
     /// The id under which the share was given.
     pub(super) identity: Option<String>,
-    /// See [`Member::is_expelled`].
-    pub(super) expelled: bool,
+    /// See [`Member::expelled`].
+    pub(super) expelled: Option<Expelled>,
     /// What the group wants back, until all of it has been released.
     pub(super) revoking: Option<BTreeSet<TopicPartition>>,
     /// Released, but librdkafka has not been told yet.
@@ -57,10 +58,12 @@ impl Member {
         self.inputs.end_seen(self.names.name(partition.topic), partition.partition)
     }
 
-    /// Subscribes to the inputs and the tallies; joining begins with the first poll.
-    pub(super) fn join(settings: &KafkaSettings, names: Arc<Names>) -> Result<Member, Failure> {
+    /// Subscribes to the inputs and the tallies; joining begins with the first poll. The member is a static one (KIP-345): a
+    /// process that is killed and started again has its share back at once, instead of waiting until its old self is missed.
+    pub(super) fn join(settings: &KafkaSettings, id: &str, names: Arc<Names>) -> Result<Member, Failure> {
         let role = [
             ("group.id", settings.group.as_str()),
+            ("group.instance.id", id),
             ("partition.assignment.strategy", "cooperative-sticky"),
             ("enable.auto.commit", "false"),
             ("enable.auto.offset.store", "false"),
@@ -73,6 +76,8 @@ impl Member {
             ("queued.max.messages.kbytes", "8192"),
             ("fetch.message.max.bytes", "1048576"),
             ("fetch.queue.backoff.ms", "10"),
+            // While the inputs' queue is full, only the tallies are asked for; nothing is fetched until that is answered.
+            ("fetch.wait.max.ms", "20"),
         ];
         let config = client::config(settings, Kind::Consumer, &role)?;
         let mut consumer: BaseConsumer<Group> = config
@@ -95,7 +100,7 @@ impl Member {
             owned: BTreeSet::new(),
             offered: false,
             identity: None,
-            expelled: false,
+            expelled: None,
             revoking: None,
             released: Vec::new(),
             batch: Batch::default(),
@@ -181,6 +186,9 @@ impl Member {
         for _ in 0..EVENTS_PER_POLL {
             match self.consumer.poll(Duration::ZERO) {
                 None => {}
+                Some(Err(error)) if verdict::symptom(&error).code == Code::FencedInstanceId => {
+                    self.expelled = Some(Expelled::Fenced);
+                }
                 Some(Err(error)) => {
                     let heard = &self.consumer.client().context().heard;
                     self.trouble = Some(verdict::explained(Step::Poll, "", &error, heard));

@@ -1,5 +1,6 @@
 //! The side reader: restores state and tails, and asks how far a partition reaches, apart from the group's assignment.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ pub(super) struct Reader {
     queue: Queue<Plain>,
     consumer: Arc<BaseConsumer<Plain>>,
     names: Arc<Names>,
+    /// Topics whose leaders the client knows. It would look for them by itself, but a second later.
+    known: BTreeSet<Topic>,
     /// What is being read, and the position reached there.
     reading: Option<(TopicPartition, i64)>,
     batch: Batch,
@@ -53,6 +56,9 @@ impl Reader {
             ("allow.auto.create.topics", "false"),
             ("queued.max.messages.kbytes", "8192"),
             ("fetch.queue.backoff.ms", "10"),
+            // A partition's end is told when the broker has waited this long in vain for more, and the next partition is asked
+            // for when the last answer about the one before has come.
+            ("fetch.wait.max.ms", "5"),
         ];
         let config = client::config(settings, Kind::Consumer, &role)?;
         let consumer: BaseConsumer<Plain> = config
@@ -60,7 +66,7 @@ impl Reader {
             .map_err(|error| verdict::failure(Step::Open, "", &error))?;
         let consumer = Arc::new(consumer);
         let queue = Queue::new(Arc::clone(&consumer), Arc::new(Bell::default()));
-        Ok(Reader { queue, consumer, names, reading: None, batch: Batch::default() })
+        Ok(Reader { queue, consumer, names, known: BTreeSet::new(), reading: None, batch: Batch::default() })
     }
 
     /// See [`crate::log::Log::read`].
@@ -138,9 +144,14 @@ impl Reader {
     }
 
     fn start(&mut self, at: TopicPartition, from: i64) -> Result<(), Failure> {
+        let name = self.names.name(at.topic);
+        let failure = |error| verdict::failure(Step::Read, name, &error);
+        if !self.known.contains(&at.topic) {
+            self.consumer.fetch_metadata(Some(name), ANSWER_WITHIN).map_err(failure)?;
+            self.known.insert(at.topic);
+        }
         self.take(at)?;
         let list = self.names.list_at(&[(at, from)])?;
-        let failure = |error| verdict::failure(Step::Read, self.names.name(at.topic), &error);
         self.consumer.assign(&list).map_err(failure)?;
         self.reading = Some((at, from));
         Ok(())

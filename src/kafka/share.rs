@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::mpsc::Receiver;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{Consumer, ConsumerGroupMetadata};
 
@@ -15,6 +15,19 @@ use super::verdict::{self, Step};
 
 /// How long leaving may take; a consumer that takes longer is left to itself.
 const LEAVE_WITHIN: Duration = Duration::from_secs(4);
+
+/// How long one look for the end of it takes.
+const MOMENT: Duration = Duration::from_millis(10);
+
+/// Why a member is one no longer, and must be replaced by a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expelled {
+    /// The group gave it up without a word. librdkafka does not tell of a lost membership while a rebalance waits for its
+    /// answer: it joins again under a new id and still counts the old share as its own, although others had it meanwhile.
+    Missed,
+    /// Another member has joined by the same name.
+    Fenced,
+}
 
 impl Member {
     /// Takes in what the group asked since the last time.
@@ -32,7 +45,7 @@ impl Member {
         if let Err(failure) = self.answer() {
             self.trouble = Some(failure);
         }
-        if self.expelled && !self.owned.is_empty() {
+        if self.expelled.is_some() && !self.owned.is_empty() {
             self.next.clear();
             self.changes.push(Change::Lost(std::mem::take(&mut self.owned).into_iter().collect()));
         }
@@ -98,16 +111,16 @@ impl Member {
         Ok(())
     }
 
-    /// Whether the group has thrown this member out without a word. librdkafka does not tell of a lost membership while a
-    /// rebalance waits for its answer: it joins again under a new id and still counts the old share as its own, although
-    /// others had it meanwhile. Such a member is told that it lost everything, and is to be replaced by a new one.
-    pub(super) const fn is_expelled(&self) -> bool {
+    /// Whether the group has thrown this member out. It is told that it lost everything.
+    pub(super) const fn expelled(&self) -> Option<Expelled> {
         self.expelled
     }
 
     fn has_changed_identity(&mut self) -> bool {
-        self.expelled |= self.identity.is_some() && self.identity != member_id(&self.consumer);
-        self.expelled
+        if self.expelled.is_none() && self.identity.is_some() && self.identity != member_id(&self.consumer) {
+            self.expelled = Some(Expelled::Missed);
+        }
+        self.expelled.is_some()
     }
 
     /// See [`crate::log::Log::assign`]. What is no longer this member's, or wanted back, is passed over.
@@ -162,14 +175,25 @@ impl Member {
 
     /// Leaves the group in the background; the receiver hears when it is done. Everything is given up first, so that the
     /// close has nothing to wait for. It has a thread of its own because dropping a consumer can hang in librdkafka.
+    ///
+    /// The close of a static member would leave its share to nobody until the group misses it; unsubscribing leaves.
     pub(super) fn close(self) -> Result<Receiver<()>, Failure> {
         self.consumer.context().leave();
+        let is_offer = |asked: &Asked| matches!(asked, Asked::Take(_));
+        let offered = self.consumer.context().asked().iter().any(is_offer) || self.offered;
+        let declined = if offered { self.consumer.incremental_assign(&self.names.list(&[])) } else { Ok(()) };
         let all: Vec<TopicPartition> = self.next.keys().chain(&self.released).copied().collect();
-        if let Err(error) = self.consumer.incremental_unassign(&self.names.list(&all)) {
+        let given_up = declined.and(self.consumer.incremental_unassign(&self.names.list(&all)));
+        if let Err(error) = given_up {
             tracing::debug!("leaving the group: {error}");
         }
+        self.consumer.unsubscribe();
         let (done, finished) = std::sync::mpsc::channel();
         let closing = std::thread::Builder::new().name("leave".into()).spawn(move || {
+            let until = Instant::now() + LEAVE_WITHIN;
+            while member_id(&self.consumer).is_some_and(|id| !id.is_empty()) && Instant::now() < until {
+                self.consumer.poll(MOMENT);
+            }
             drop(self);
             // Nobody may wait any more.
             done.send(()).ok();

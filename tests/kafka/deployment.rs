@@ -204,6 +204,11 @@ impl Process {
         self.metric("hazstream_assigned_partitions").iter().map(|(_, value)| *value as usize).sum()
     }
 
+    /// The code with which it ended by itself, if it has.
+    pub fn ended(&mut self) -> Option<i32> {
+        self.child.try_wait().unwrap().and_then(|status| status.code())
+    }
+
     /// It must still run: nothing that these tests do may end it.
     pub fn expect_alive(&mut self) {
         if let Some(status) = self.child.try_wait().unwrap() {

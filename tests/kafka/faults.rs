@@ -123,6 +123,23 @@ fn a_broker_that_is_away_is_said_once_not_in_a_flood() {
 }
 
 #[test]
+fn of_two_processes_with_one_name_one_ends_and_says_so() {
+    let Some(broker) = broker::shared() else { return };
+    let deployment = Deployment::new("twins", broker.address());
+    let mut twins = [deployment.start("a"), deployment.start("a")];
+    let began = std::time::Instant::now();
+    let code = loop {
+        if let Some(code) = twins.iter_mut().find_map(Process::ended) {
+            break code;
+        }
+        assert!(began.elapsed() < PATIENCE, "they fight for ever");
+        std::thread::yield_now();
+    };
+    assert_eq!(code, 7);
+    assert!(twins[0].log().contains("give each replica its own kafka.instance"), "{}", twins[0].log());
+}
+
+#[test]
 fn a_broker_that_is_away_at_the_start_is_waited_for_alive_and_not_ready() {
     let Some(mut broker) = broker::own("unreached") else { return };
     let deployment = Deployment::new("unreached", broker.address());

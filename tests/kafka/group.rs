@@ -55,6 +55,22 @@ fn a_member_that_leaves_is_not_waited_for() {
 }
 
 #[test]
+fn a_member_that_is_started_again_has_its_share_at_once_and_the_old_one_is_fenced() {
+    let Some(broker) = broker::shared() else { return };
+    // Nobody would hear of a silent member within the patience of this test.
+    let mut settings = settings(broker, "again", "");
+    settings.kafka.session_timeout = PATIENCE * 10;
+    let mut old = Member::new(&settings, 0);
+    old.poll_until("it reads everything", |member| member.next.len() == 8);
+    let offsets = old.offsets();
+    let mut new = Member::new(&settings, 0);
+    new.poll_until("it reads everything", |member| member.next.len() == 8);
+
+    assert!(old.log.begin().and_then(|()| old.log.commit(&offsets)).is_err());
+    old.poll_until("it hears that it has nothing any more", |old| old.next.is_empty());
+}
+
+#[test]
 fn leaving_waits_for_no_answer() {
     let Some(broker) = broker::shared() else { return };
     let settings = settings(broker, "unanswered", "");
@@ -118,6 +134,7 @@ fn a_member_that_was_thought_dead_commits_nothing_and_joins_again() {
     feed(&settings, 40);
     // Not polling for this long is being dead.
     settings.kafka.consumer_properties.insert("max.poll.interval.ms".to_owned(), "6000".to_owned());
+    settings.kafka.transaction_timeout = PATIENCE;
     let mut first = Member::new(&settings, 0);
     first.poll_until("every reading was read", |member| member.count() == 40);
     first.log.begin().unwrap();
@@ -127,7 +144,6 @@ fn a_member_that_was_thought_dead_commits_nothing_and_joins_again() {
     second
         .poll_until("it has taken everything over", |member| member.count() == 40 && member.next.len() == 8);
     let failure = first.log.commit(&first.offsets()).unwrap_err();
-    eprintln!("FAIL {failure}");
     assert_eq!(failure.verdict, Verdict::AbortAndRewind, "{failure}");
     first.log.abort().unwrap();
     assert_eq!(second.committed_values(at(ALERTS, 0)), [""; 0]);

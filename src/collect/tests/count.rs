@@ -1,6 +1,7 @@
 //! What events add up to.
 
-use super::script::{Script, inspection, message, reading};
+use super::script::{Script, inspection, message, reading, settings};
+use crate::collect::Settings;
 use crate::log::{Input, Topic};
 
 #[test]
@@ -19,6 +20,20 @@ fn a_reading_counts_in_its_town_and_every_cell_above() {
     }
     assert_eq!(script.counts(), expected);
     assert_eq!(script.ledger().counted, 3);
+}
+
+#[test]
+fn without_windows_events_are_counted_for_but_nothing_adds_up() {
+    let without = Settings { finest_slice_ms: 0, ..settings() };
+    let mut sensors = Script::with(Input::Sensors, without.clone());
+    sensors.read(message(0, 100, reading("a", "S-1", 0, 1.0)));
+    let mut inspections = Script::with(Input::Inspections, without);
+    inspections.read(message(0, 100, inspection("a", 0, &["H-1 major"])));
+    for script in [&mut sensors, &mut inspections] {
+        script.flush();
+        assert!(script.counts().is_empty(), "{:?}", script.counts());
+        assert_eq!(script.ledger().counted, 1);
+    }
 }
 
 #[test]
