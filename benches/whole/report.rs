@@ -105,7 +105,7 @@ impl Report {
 }
 
 const NOTES: &str = "
-How each is measured (benches/whole):
+Where the time of a reading goes: [profile](profile.md). How each is measured (benches/whole):
 
 - R1: the reference polls one message at a time and reads its payload's length, with a queue of 64 MB. The pipeline does all
   of its work: decoding, deduplication, sensor levels, five windows, rules, transactions each 100 ms. Its rate is taken
