@@ -64,9 +64,8 @@ impl Pipeline {
         let Settings { time, windows, emit, emit_every_ms, coverage_min, limits, kafka, .. } = settings;
         let shared =
             format!("{time:?}{windows:?}{emit:?}{emit_every_ms}{coverage_min}{limits:?}{:?}", kafka.inputs);
-        let [taxonomy, shared] =
-            [self.taxonomy.hash(), shared].map(|text| assess::short_hash([text.as_str()]));
-        [assess::rules_hash(&self.assess.rules), taxonomy, shared]
+        let shared = assess::short_hash([shared.as_str()]);
+        [assess::rules_hash(&self.assess.rules), taxonomy_hash(&self.taxonomy), shared]
     }
 
     /// What workers are told, when the topics have these partitions.
@@ -109,6 +108,11 @@ impl Pipeline {
     }
 }
 
+/// The first digits of a taxonomy's hash.
+pub fn taxonomy_hash(taxonomy: &Taxonomy) -> String {
+    assess::short_hash([taxonomy.hash().as_str()])
+}
+
 /// The text of a rules file.
 ///
 /// # Errors
@@ -140,7 +144,8 @@ pub fn read_rules(
     assess::read_rules(name, text, taxonomy, windows).map_err(lines)
 }
 
-fn lines(problems: Vec<Problem>) -> Vec<String> {
+/// Mistakes as lines.
+pub fn lines(problems: Vec<Problem>) -> Vec<String> {
     problems.iter().map(ToString::to_string).collect()
 }
 

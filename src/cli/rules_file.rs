@@ -2,9 +2,10 @@
 //! link that is turned. What is valid is proposed to the workers; what is not is refused, and said.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
+use super::found::Found;
 use super::pipeline::{Pipeline, read_text};
 use super::stopping::Stopping;
 use super::{clock, pipeline};
@@ -16,17 +17,7 @@ use crate::taxonomy::Taxonomy;
 use crate::worker::Proposal;
 
 /// How often the file is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
-
-/// The newest valid rules, for every worker to look at.
-pub struct Found(Mutex<Arc<Proposal>>);
-
-impl Found {
-    /// The newest valid rules.
-    pub fn newest(&self) -> Arc<Proposal> {
-        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// The file that is looked at.
 pub struct RulesFile {
@@ -40,7 +31,7 @@ pub struct RulesFile {
 
 impl RulesFile {
     /// The rules that the process is started with, and the file that they came from; shipped rules have none.
-    pub fn of(settings: &Settings, pipeline: &Pipeline) -> (Found, Option<RulesFile>) {
+    pub fn of(settings: &Settings, pipeline: &Pipeline) -> (Found<Proposal>, Option<RulesFile>) {
         let since = settings.rules_file.as_deref().and_then(written).unwrap_or_else(clock::now);
         let proposal = Proposal::new(pipeline.assess.rules.clone(), since);
         let file = settings.rules_file.clone().map(|path| RulesFile {
@@ -50,14 +41,14 @@ impl RulesFile {
             seen: Ok(pipeline.rules_text.clone()),
             hash: proposal.hash().to_owned(),
         });
-        (Found(Mutex::new(Arc::new(proposal))), file)
+        (Found::new(Arc::new(proposal)), file)
     }
 
     /// Looks again and again until told to stop.
-    pub fn watch(mut self, found: &Found, observer: &Observer, stopping: &Stopping) {
+    pub fn watch(mut self, found: &Found<Proposal>, observer: &Observer, stopping: &Stopping) {
         while !stopping.wait(LOOK_EVERY) {
             if let Some(proposal) = self.look(clock::now(), observer) {
-                *found.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(proposal);
+                found.renew(proposal);
             }
         }
     }

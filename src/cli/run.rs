@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::exit::{Exit, Stop};
+use super::found::Found;
+use super::limits_file::LimitsFile;
 use super::pipeline::Pipeline;
-use super::rules_file::{Found, RulesFile};
+use super::rules_file::RulesFile;
 use super::stopping::Stopping;
 use super::{Context, clock, print};
 use crate::config::Settings;
@@ -14,8 +16,9 @@ use crate::http::{App, Server};
 use crate::kafka::KafkaLog;
 use crate::log::{Failure, Log, Topic, Verdict};
 use crate::observer::Observer;
+use crate::taxonomy::Taxonomy;
 use crate::worker::report::{Report, RulesReport, TroubleReport};
-use crate::worker::{Plan, Seen, Worker};
+use crate::worker::{Plan, Proposal, Seen, Worker};
 
 /// How long one step waits for records: a stop request and a due commit are seen this soon.
 const POLL_WAIT: Duration = Duration::from_millis(5);
@@ -61,18 +64,23 @@ fn work(
     let scout = first.as_mut().expect("it was opened a line ago");
     let Some(plan) = wait_for_topics(scout, settings, pipeline, observer, stopping)? else { return Ok(()) };
     let plan = Arc::new(plan);
-    let (found, file) = RulesFile::of(settings, pipeline);
-    let found = &found;
+    let (rules, rules_file) = RulesFile::of(settings, pipeline);
+    let (limits, limits_file) = LimitsFile::of(settings, pipeline);
+    let (rules, limits) = (&rules, &limits);
     std::thread::scope(|scope| {
-        if let Some(file) = file {
-            scope.spawn(move || file.watch(found, observer, stopping));
+        if let Some(file) = rules_file {
+            scope.spawn(move || file.watch(rules, observer, stopping));
+        }
+        if let Some(file) = limits_file {
+            scope.spawn(move || file.watch(limits, observer, stopping));
         }
         let workers: Vec<_> = (0..settings.workers)
             .map(|index| {
                 let plan = Arc::clone(&plan);
                 let log = first.take().map_or_else(|| open(settings, index), Ok);
                 scope.spawn(move || {
-                    let ended = log.and_then(|log| drive(index, log, plan, found, observer, stopping));
+                    let ended =
+                        log.and_then(|log| drive(index, log, plan, (rules, limits), observer, stopping));
                     // One worker that cannot go on ends the process: the others would hide it.
                     stopping.request();
                     ended
@@ -95,7 +103,7 @@ fn drive(
     index: usize,
     log: Log,
     plan: Arc<Plan>,
-    found: &Found,
+    (rules, limits): (&Found<Proposal>, &Found<Taxonomy>),
     observer: &Arc<Observer>,
     stopping: &Stopping,
 ) -> Result<(), Stop> {
@@ -111,7 +119,8 @@ fn drive(
     });
     let mut worker = Worker::new(index, log, plan, listener);
     while !stopping.requested() {
-        worker.propose(found.newest());
+        worker.propose(rules.newest());
+        worker.relimit(limits.newest());
         let step = worker.step(clock::now(), POLL_WAIT)?;
         if step.failed && stopping.wait(REST) {
             break;

@@ -17,6 +17,8 @@ pub struct Rules {
     aside: IntGauge,
     reloads: IntCounterVec,
     successful: IntGauge,
+    limits_reloads: IntCounterVec,
+    limits_successful: IntGauge,
 }
 
 /// What is shown follows from it.
@@ -41,14 +43,18 @@ impl Rules {
             aside: gauge("hazstream_rules_aside"),
             reloads: counters(registry, "hazstream_rules_reloads_total"),
             successful: gauge("hazstream_rules_last_reload_successful"),
+            limits_reloads: counters(registry, "hazstream_limits_reloads_total"),
+            limits_successful: gauge("hazstream_limits_last_reload_successful"),
         };
         rules.successful.set(1);
+        rules.limits_successful.set(1);
         rules
     }
 
     pub(super) fn start_at_zero(&self) {
         for result in ["taken", "refused"] {
             self.reloads.with_label_values(&[result]);
+            self.limits_reloads.with_label_values(&[result]);
         }
     }
 
@@ -75,6 +81,19 @@ impl Rules {
     pub fn refused(&self) {
         self.reloads.with_label_values(&["refused"]).inc();
         self.successful.set(0);
+    }
+
+    /// The file of limits was changed, and is valid: the taxonomy has this hash now.
+    pub fn limits_taken(&self, taxonomy: &str) {
+        self.show(|known| taxonomy.clone_into(&mut known.others[0]));
+        self.limits_reloads.with_label_values(&["taken"]).inc();
+        self.limits_successful.set(1);
+    }
+
+    /// The file of limits was changed, and has mistakes, or more than limits in it.
+    pub fn limits_refused(&self) {
+        self.limits_reloads.with_label_values(&["refused"]).inc();
+        self.limits_successful.set(0);
     }
 
     fn show(&self, change: impl FnOnce(&mut Known)) {

@@ -84,7 +84,7 @@ pub const DOMAIN: [Row; 8] = [
 ];
 
 /// The metrics of the program.
-pub const PROGRAM: [Row; 38] = [
+pub const PROGRAM: [Row; 40] = [
     gauge("hazstream_build_info", &["version"], "1, with the version that runs."),
     gauge(
         "hazstream_config_info",
@@ -115,6 +115,16 @@ pub const PROGRAM: [Row; 38] = [
         "hazstream_rules_last_reload_successful",
         &[],
         "0 while the rules file has a mistake in it, and the rules before it stay in force.",
+    ),
+    counter(
+        "hazstream_limits_reloads_total",
+        &["result"],
+        "Changes seen of the file of sensors' limits: taken, or refused because of a mistake or of more than limits.",
+    ),
+    gauge(
+        "hazstream_limits_last_reload_successful",
+        &[],
+        "0 while the file of sensors' limits has a mistake, or more than limits changed, and the limits before stay in force.",
     ),
     counter(
         "hazstream_events_total",

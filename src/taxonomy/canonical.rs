@@ -5,6 +5,14 @@ use std::fmt::Write;
 use super::Taxonomy;
 use super::quantities::Limit;
 
+/// The same text without the limits.
+pub(super) fn text_without_limits(taxonomy: &Taxonomy) -> String {
+    text(taxonomy)
+        .lines()
+        .filter(|line| !line.starts_with("limit\t"))
+        .fold(String::new(), |text, line| text + line + "\n")
+}
+
 /// One line for each fact, fields between tabs, in the order of the files.
 pub(super) fn text(taxonomy: &Taxonomy) -> String {
     let mut out = String::new();

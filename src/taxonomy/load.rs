@@ -5,6 +5,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::Taxonomy;
+use super::canonical::{text, text_without_limits};
 use super::clauses::Clauses;
 use super::kinds::Kinds;
 use super::measures::Measures;
@@ -93,9 +94,14 @@ impl Taxonomy {
         }
     }
 
+    /// Whether the other differs in limits alone: then every index means the same in both.
+    pub fn differs_in_limits_alone(&self, other: &Taxonomy) -> bool {
+        text_without_limits(self) == text_without_limits(other)
+    }
+
     /// SHA-256, in hex, of what the files mean: comments, spacing and the order of keys do not change it.
     pub fn hash(&self) -> String {
-        let digest = Sha256::digest(super::canonical::text(self).as_bytes());
+        let digest = Sha256::digest(text(self).as_bytes());
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }

@@ -9,6 +9,7 @@
 mod announce;
 mod commit;
 mod plan;
+mod relimit;
 pub mod report;
 mod restore;
 mod task;
@@ -22,6 +23,7 @@ use crate::assess::AssessTask;
 use crate::collect::CollectTask;
 use crate::event::EventTime;
 use crate::log::{Cause, Change, Failure, Log, Output, Topic, TopicPartition, Verdict};
+use crate::taxonomy::Taxonomy;
 
 pub use announce::{PATIENCE_MS, Proposal};
 pub use plan::Plan;
@@ -78,6 +80,8 @@ pub struct Worker {
     last_commit: EventTime,
     /// The rules that were found last where the settings say.
     proposal: Option<Arc<Proposal>>,
+    /// The taxonomy with other limits, until the tasks work by them.
+    relimited: Option<Arc<Taxonomy>>,
     /// What was last told of the rules in force.
     rules_told: Option<RulesReport>,
     joined: bool,
@@ -102,6 +106,7 @@ impl Worker {
             trouble: Some(Verdict::NewProducer),
             last_commit: EventTime::MIN,
             proposal: None,
+            relimited: None,
             rules_told: None,
             joined: false,
             failing: None,
@@ -146,6 +151,7 @@ impl Worker {
             let committed = self.decide(clock)?;
             return Ok(Step { committed, ..Step::default() });
         }
+        self.take_limits_over(clock)?;
         self.restore_on()?;
         let at_once = self.restore.is_some() || self.sending.is_some();
         let records = self.read(clock, if at_once { Duration::ZERO } else { timeout })?;

@@ -144,7 +144,9 @@ fn whatever_is_read_at_the_start_rolls_the_pods_and_nothing_else() {
     );
     assert_eq!(one, template(&["rules.text=a: 1", "podDisruptionBudget.enabled=false"]));
     assert_ne!(one, template(&["rules.text=a: 1", "settings.windows={1h/1m}"]));
-    assert_ne!(template(&["taxonomy.files.regions\\.csv=a"]), template(&["taxonomy.files.regions\\.csv=b"]));
+    let file = |name: &str, text: &str| template(&[&format!("taxonomy.files.{name}={text}")]);
+    assert_ne!(file("regions\\.csv", "a"), file("regions\\.csv", "b"));
+    assert_eq!(file("quantities\\.yaml", "a"), file("quantities\\.yaml", "b"), "limits are read again too");
 }
 
 #[test]

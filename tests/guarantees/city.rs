@@ -28,17 +28,21 @@ const TURN_MS: i64 = 400;
 const GROUP: &str = "guarantees";
 
 /// The shipped taxonomy, but for sensors that are missed after 20 s.
-static TAXONOMY: LazyLock<Arc<Taxonomy>> = LazyLock::new(|| {
+static TAXONOMY: LazyLock<Arc<Taxonomy>> = LazyLock::new(|| taxonomy("", ""));
+
+/// The same with one text in place of another.
+pub fn taxonomy(from: &str, to: &str) -> Arc<Taxonomy> {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/taxonomy");
     let folder = tempfile::tempdir().expect("a folder");
     for entry in std::fs::read_dir(shipped).expect("the shipped taxonomy") {
         let path = entry.expect("a file").path();
         let text = std::fs::read_to_string(&path).expect("a text");
         let text = text.replace("no_data_after: 5m", "no_data_after: 20s");
+        let text = if from.is_empty() { text } else { text.replacen(from, to, 1) };
         std::fs::write(folder.path().join(path.file_name().expect("a name")), text).expect("room");
     }
     Arc::new(Taxonomy::load(folder.path()).expect("as valid as the shipped one"))
-});
+}
 
 /// What workers reported, in order.
 #[derive(Default)]
@@ -62,6 +66,8 @@ pub struct City {
     workers: BTreeMap<usize, Process>,
     /// The rules on each worker's disk.
     found: BTreeMap<usize, Arc<Proposal>>,
+    /// The limits on each worker's disk.
+    limits: BTreeMap<usize, Arc<Taxonomy>>,
 }
 
 impl City {
@@ -85,6 +91,7 @@ impl City {
             clock_ms: NOON_MS,
             workers: BTreeMap::new(),
             found: BTreeMap::new(),
+            limits: BTreeMap::new(),
         };
         city.start(0);
         city
@@ -109,6 +116,9 @@ impl City {
         if let Some(found) = self.found.get(&at) {
             worker.propose(Arc::clone(found));
         }
+        if let Some(limits) = self.limits.get(&at) {
+            worker.relimit(Arc::clone(limits));
+        }
         self.workers.insert(at, Process { worker, life });
     }
 
@@ -116,6 +126,12 @@ impl City {
     pub fn propose(&mut self, at: usize, found: Arc<Proposal>) {
         self.workers.get_mut(&at).expect("it runs").worker.propose(Arc::clone(&found));
         self.found.insert(at, found);
+    }
+
+    /// Puts a taxonomy with other limits on a worker's disk, where it finds it, after a restart too.
+    pub fn relimit(&mut self, at: usize, found: &Arc<Taxonomy>) {
+        self.workers.get_mut(&at).expect("it runs").worker.relimit(Arc::clone(found));
+        self.limits.insert(at, Arc::clone(found));
     }
 
     /// A hold on the life of a worker.

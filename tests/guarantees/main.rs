@@ -7,6 +7,7 @@
 mod account;
 mod city;
 mod counting;
+mod limits;
 #[path = "../oracle/mod.rs"]
 mod oracle;
 mod restart;

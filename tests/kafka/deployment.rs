@@ -7,6 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Instant;
 
+use hazstream::taxonomy::{FILES, SHIPPED};
 use tempfile::TempDir;
 
 use crate::client::PATIENCE;
@@ -60,7 +61,13 @@ impl Deployment {
         let prefix = folder.path().file_name().unwrap().to_str().unwrap();
         let rules = folder.path().join("rules.yaml");
         std::fs::write(&rules, RULES).unwrap();
+        let taxonomy = folder.path().join("taxonomy");
+        std::fs::create_dir(&taxonomy).unwrap();
+        for (name, text) in FILES.iter().zip(SHIPPED) {
+            std::fs::write(taxonomy.join(name), text).unwrap();
+        }
         let settings = SETTINGS
+            .replace("{taxonomy}", taxonomy.to_str().unwrap())
             .replace("{address}", address)
             .replace("{properties}", properties)
             .replace("{prefix}", prefix)

@@ -1,8 +1,10 @@
-//! Rules that are changed while two processes run.
+//! Rules and limits that are changed while processes run.
 
 use std::collections::BTreeMap;
 
-use crate::client::{Reader, read_all};
+use hazstream::taxonomy::SHIPPED;
+
+use crate::client::{Reader, Sender, read_all};
 use crate::deployment::{Deployment, Process};
 use crate::support::broker;
 
@@ -15,6 +17,10 @@ const HEARD: &str = "
     summary: \"{value} in {place}\"
     summary_zh: \"{place} {value}\"
 ";
+
+/// A rule about sensors' levels.
+const LEVEL: &str =
+    "rules: [{name: red, level_at_least: red, summary: \"{value}\", summary_zh: \"{value}\"}]\n";
 
 #[test]
 fn changed_rules_are_in_force_in_every_process_from_the_same_place_and_broken_ones_never() {
@@ -70,6 +76,49 @@ fn changed_rules_are_in_force_in_every_process_from_the_same_place_and_broken_on
     let said = String::from_utf8_lossy(&backtest.stderr);
     assert_eq!(backtest.status.code(), Some(0), "{said}");
     assert!(said.contains(" identical, 0 different, 0 missing, 0 additional"), "{said}");
+}
+
+#[test]
+fn changed_limits_are_in_force_in_a_running_process_and_whatever_else_changes_never() {
+    let Some(broker) = broker::shared() else { return };
+    let deployment = Deployment::new("limits", broker.address());
+    deployment.file("rules.yaml", LEVEL);
+    let quantities = SHIPPED[2];
+    let process = deployment.start("a");
+    let sender = Sender::new(deployment.address());
+    let mut readings = 0;
+    let mut read = || {
+        readings += 1;
+        let time = jiff::Timestamp::now();
+        let event = format!(
+            r#"{{"type":"reading","id":"r-{readings}","time":"{time}","region":"330604104","sector":"chemical_parks","enterprise_id":"e","sensor_id":"s","quantity":"combustible_gas","value":45,"unit":"%LEL"}}"#
+        );
+        sender.send(&deployment.topic("sensors"), "s", event.as_bytes());
+        sender.flush();
+    };
+    read();
+    Reader::committed(deployment.address(), &deployment.topic("windows")).wait_for(1);
+
+    let limits = |process: &Process| {
+        process.metric("hazstream_limits_last_reload_successful").first().map(|(_, value)| *value)
+    };
+    deployment.file("taxonomy/quantities.yaml", &quantities.replacen("unit: \"%LEL\"", "unit: ppm", 1));
+    process.wait_until("a restart to be asked for", |process| {
+        limits(process) == Some(0.0) && process.log().contains("more than limits differs")
+    });
+    let lower = quantities.replacen("set_point: 50, deadband: 5,", "set_point: 40, deadband: 5,", 1);
+    assert_ne!(lower, quantities);
+    deployment.file("taxonomy/quantities.yaml", &lower);
+    process.wait_until("the lower limits", |process| limits(process) == Some(1.0));
+    let mut events = Reader::committed(deployment.address(), &deployment.topic("alert-events"));
+    events.wait_until("the alert that they mean", |event| {
+        read();
+        event.is_some_and(|event| {
+            let event = event.json();
+            event["rule"] == "red" && event["transition"]["to"] == "firing"
+        })
+    });
+    process.stop();
 }
 
 fn successful(process: &Process) -> Option<f64> {
