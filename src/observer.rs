@@ -133,6 +133,14 @@ impl Observer {
         self.not_ready();
         self.metrics.text()
     }
+
+    /// The value of a series, as the page has it.
+    #[cfg(test)]
+    pub fn metric(&self, series: &str) -> f64 {
+        let page = self.metrics_text().unwrap();
+        let found = page.lines().find_map(|line| line.strip_prefix(series));
+        found.unwrap_or_else(|| panic!("no {series}")).trim().parse().unwrap()
+    }
 }
 
 impl WorkerState {

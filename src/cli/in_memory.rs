@@ -192,9 +192,7 @@ mod tests {
 
     /// The counter as the metrics page has it, in seconds.
     fn unwatched_s(observer: &Observer, reason: &str) -> f64 {
-        let series = format!("hazard_unwatched_seconds_total{{region=\"330604\",reason=\"{reason}\"}} ");
-        let page = observer.metrics_text().unwrap();
-        page.lines().find_map(|line| line.strip_prefix(&series)).expect("it is there").parse().unwrap()
+        observer.metric(&format!("hazard_unwatched_seconds_total{{region=\"330604\",reason=\"{reason}\"}} "))
     }
 
     /// Half an hour, an outage of ten minutes in which nobody committed, and ten more minutes.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use super::found::Found;
 use super::pipeline::{self, Pipeline};
-use super::rules_file::LOOK_EVERY;
 use super::stopping::Stopping;
 use crate::config::Settings;
 use crate::observer::Observer;
@@ -26,8 +25,8 @@ impl LimitsFile {
     /// The limits that the process is started with, and the file that they came from; shipped ones have none.
     pub fn of(settings: &Settings, pipeline: &Pipeline) -> (Found<Taxonomy>, Option<LimitsFile>) {
         let file = settings.taxonomy_dir.clone().map(|dir| LimitsFile {
-            seen: read_text(&path(&dir)),
             dir,
+            seen: pipeline.limits_text.clone(),
             taxonomy: Arc::clone(&pipeline.taxonomy),
         });
         (Found::new(Arc::clone(&pipeline.taxonomy)), file)
@@ -35,28 +34,22 @@ impl LimitsFile {
 
     /// Looks again and again until told to stop.
     pub fn watch(mut self, found: &Found<Taxonomy>, observer: &Observer, stopping: &Stopping) {
-        while !stopping.wait(LOOK_EVERY) {
-            if let Some(taxonomy) = self.look(observer) {
-                found.renew(taxonomy);
-                self.taxonomy = found.newest();
-            }
-        }
+        found.keep(stopping, || self.look(observer));
     }
 
     /// Looks once; returns the taxonomy with other limits than before, if there are any and nothing is wrong with them.
-    fn look(&mut self, observer: &Observer) -> Option<Taxonomy> {
-        let path = path(&self.dir);
-        let text = read_text(&path);
+    fn look(&mut self, observer: &Observer) -> Option<Arc<Taxonomy>> {
+        let text = read_text(&self.dir);
         if text == self.seen {
             return None;
         }
         self.seen = text;
-        let name = path.display().to_string();
+        let name = path(&self.dir).display().to_string();
         match self.read() {
             Ok(taxonomy) => {
-                let (limits, before) = (taxonomy.hash(), self.taxonomy.hash());
-                observer.rules().limits_taken(&pipeline::taxonomy_hash(&taxonomy));
-                if limits == before {
+                let hash = pipeline::taxonomy_hash(&taxonomy);
+                observer.rules().limits_taken(&hash);
+                if hash == pipeline::taxonomy_hash(&self.taxonomy) {
                     tracing::info!(file = name, "the file was changed, the limits were not");
                     return None;
                 }
@@ -64,7 +57,8 @@ impl LimitsFile {
                     file = name,
                     "other limits were found, and are in force from the next commit on"
                 );
-                Some(taxonomy)
+                self.taxonomy = Arc::new(taxonomy);
+                Some(Arc::clone(&self.taxonomy))
             }
             Err(problems) => {
                 observer.rules().limits_refused();
@@ -93,8 +87,10 @@ fn path(dir: &Path) -> PathBuf {
     dir.join("quantities.yaml")
 }
 
-fn read_text(file: &Path) -> Result<String, Vec<String>> {
-    std::fs::read_to_string(file)
+/// The text of the file in a taxonomy's folder.
+pub(super) fn read_text(dir: &Path) -> Result<String, Vec<String>> {
+    let file = path(dir);
+    std::fs::read_to_string(&file)
         .map_err(|error| vec![format!("{}: cannot be read: {error}", file.display())])
 }
 
@@ -104,19 +100,18 @@ mod tests {
     use crate::event::EventTime;
     use crate::taxonomy::{FILES, SHIPPED};
 
-    fn value(observer: &Observer, series: &str) -> f64 {
-        let page = observer.metrics_text().unwrap();
-        let found = page.lines().find_map(|line| line.strip_prefix(series));
-        found.unwrap_or_else(|| panic!("no {series}")).trim().parse().unwrap()
-    }
-
-    #[test]
-    fn changed_limits_are_taken_and_whatever_else_is_refused_until_the_file_is_mended() {
+    fn shipped_folder() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in FILES.iter().zip(SHIPPED) {
             std::fs::write(folder.path().join(name), text).unwrap();
         }
-        let shipped = std::fs::read_to_string(path(folder.path())).unwrap();
+        folder
+    }
+
+    #[test]
+    fn changed_limits_are_taken_and_whatever_else_is_refused_until_the_file_is_mended() {
+        let folder = shipped_folder();
+        let shipped = read_text(folder.path()).unwrap();
         let write = |text: &str| std::fs::write(path(folder.path()), text).unwrap();
         let settings = Settings { taxonomy_dir: Some(folder.path().to_owned()), ..Settings::default() };
         let pipeline = Pipeline::read(&settings).unwrap();
@@ -132,18 +127,31 @@ mod tests {
             write(&broken);
             assert!(file.look(&observer).is_none());
             assert!(file.look(&observer).is_none(), "that was said");
-            assert_eq!(value(&observer, "hazstream_limits_last_reload_successful"), 0.0);
+            assert_eq!(observer.metric("hazstream_limits_last_reload_successful"), 0.0);
         }
-        assert_eq!(value(&observer, "hazstream_limits_reloads_total{result=\"refused\"}"), 4.0);
+        assert_eq!(observer.metric("hazstream_limits_reloads_total{result=\"refused\"}"), 4.0);
 
         write(&format!("# mended\n{shipped}"));
         assert!(file.look(&observer).is_none(), "the same limits");
-        assert_eq!(value(&observer, "hazstream_limits_last_reload_successful"), 1.0);
+        assert_eq!(observer.metric("hazstream_limits_last_reload_successful"), 1.0);
         write(&shipped.replacen("set_point: 25,", "set_point: 20,", 1));
         let taken = file.look(&observer).expect("another limit");
         assert_ne!(taken.hash(), pipeline.taxonomy.hash());
-        assert_eq!(value(&observer, "hazstream_limits_reloads_total{result=\"taken\"}"), 2.0);
+        assert_eq!(observer.metric("hazstream_limits_reloads_total{result=\"taken\"}"), 2.0);
+        assert!(file.look(&observer).is_none(), "they are in force");
         let config = format!("taxonomy=\"{}\"", pipeline::taxonomy_hash(&taken));
         assert!(observer.metrics_text().unwrap().contains(&config));
+    }
+
+    #[test]
+    fn limits_that_change_while_topics_are_waited_for_are_found() {
+        let folder = shipped_folder();
+        let settings = Settings { taxonomy_dir: Some(folder.path().to_owned()), ..Settings::default() };
+        let pipeline = Pipeline::read(&settings).unwrap();
+        let observer = Observer::new(&settings, &pipeline.taxonomy, EventTime::from_ms(1_000));
+        let shipped = read_text(folder.path()).unwrap();
+        std::fs::write(path(folder.path()), shipped.replacen("set_point: 25,", "set_point: 20,", 1)).unwrap();
+        let (_, file) = LimitsFile::of(&settings, &pipeline);
+        assert!(file.unwrap().look(&observer).is_some());
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::limits_file;
 use crate::assess::{self, Windows};
 use crate::collect;
 use crate::config::{self, Settings};
@@ -20,6 +21,8 @@ pub struct Pipeline {
     pub assess: Arc<assess::Settings>,
     /// The text of the rules file; empty where the shipped rules are used.
     pub rules_text: String,
+    /// The text of the file of limits, or why there is none; empty where the shipped taxonomy is used.
+    pub limits_text: Result<String, Vec<String>>,
 }
 
 /// A larger rules file is refused: its rules travel in one record.
@@ -31,7 +34,10 @@ impl Pipeline {
     /// # Errors
     /// Every mistake in the taxonomy, a line each; where it has none, every mistake in the rules.
     pub fn read(settings: &Settings) -> Result<Pipeline, Vec<String>> {
-        let taxonomy = match &settings.taxonomy_dir {
+        // Before the taxonomy: what changes after this is found by whoever looks again.
+        let dir = settings.taxonomy_dir.as_deref();
+        let limits_text = dir.map_or_else(|| Ok(String::new()), limits_file::read_text);
+        let taxonomy = match dir {
             Some(dir) => Taxonomy::load(dir).map_err(lines)?,
             None => Taxonomy::shipped(),
         };
@@ -56,7 +62,7 @@ impl Pipeline {
             coverage_min: settings.coverage_min,
             commands_topic: settings.kafka.topic(Topic::Input(Input::Commands)).to_owned(),
         };
-        Ok(Pipeline { taxonomy: Arc::new(taxonomy), assess: Arc::new(assess), rules_text })
+        Ok(Pipeline { taxonomy: Arc::new(taxonomy), assess: Arc::new(assess), rules_text, limits_text })
     }
 
     /// The first digits of the hashes of rules, taxonomy and settings: what must be the same in all replicas.

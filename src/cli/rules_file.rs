@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use super::found::Found;
 use super::pipeline::{Pipeline, read_text};
@@ -15,9 +15,6 @@ use crate::event::EventTime;
 use crate::observer::Observer;
 use crate::taxonomy::Taxonomy;
 use crate::worker::Proposal;
-
-/// How often the file is looked at.
-pub(super) const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// The file that is looked at.
 pub struct RulesFile {
@@ -46,11 +43,7 @@ impl RulesFile {
 
     /// Looks again and again until told to stop.
     pub fn watch(mut self, found: &Found<Proposal>, observer: &Observer, stopping: &Stopping) {
-        while !stopping.wait(LOOK_EVERY) {
-            if let Some(proposal) = self.look(clock::now(), observer) {
-                found.renew(proposal);
-            }
-        }
+        found.keep(stopping, || self.look(clock::now(), observer).map(Arc::new));
     }
 
     /// Looks once; returns other rules than before, if there are any and they have no mistake.
@@ -105,12 +98,6 @@ mod tests {
 
     const RULE: &str = "rules:\n  - {name: a, level_at_least: red, summary: s, summary_zh: s}\n";
 
-    fn value(observer: &Observer, series: &str) -> f64 {
-        let page = observer.metrics_text().unwrap();
-        let found = page.lines().find_map(|line| line.strip_prefix(series));
-        found.unwrap_or_else(|| panic!("no {series}")).trim().parse().unwrap()
-    }
-
     #[test]
     fn broken_rules_are_refused_and_those_before_stay_until_the_file_is_mended() {
         let folder = tempfile::tempdir().unwrap();
@@ -130,16 +117,16 @@ mod tests {
         {
             write(&broken);
             assert_eq!(file.look(now, &observer), None, "{}", &broken[..20]);
-            assert_eq!(value(&observer, "hazstream_rules_last_reload_successful"), 0.0);
+            assert_eq!(observer.metric("hazstream_rules_last_reload_successful"), 0.0);
         }
         std::fs::remove_file(&path).unwrap();
         assert_eq!(file.look(now, &observer), None, "there is none");
         assert_eq!(file.look(now, &observer), None, "that was said");
-        assert_eq!(value(&observer, "hazstream_rules_reloads_total{result=\"refused\"}"), 4.0);
+        assert_eq!(observer.metric("hazstream_rules_reloads_total{result=\"refused\"}"), 4.0);
 
         write(&format!("# mended\n{RULE}"));
         assert_eq!(file.look(now, &observer), None, "the same rules");
-        assert_eq!(value(&observer, "hazstream_rules_last_reload_successful"), 1.0);
+        assert_eq!(observer.metric("hazstream_rules_last_reload_successful"), 1.0);
         write(&RULE.replace("red", "orange"));
         let other = file.look(now, &observer).unwrap();
         assert!(other.hash() != found.newest().hash() && file.look(now, &observer).is_none());

@@ -70,7 +70,7 @@ impl KafkaLog {
     pub fn poll(&mut self, timeout: Duration, max: usize, each: Each<'_>) -> Result<Vec<Change>, Failure> {
         let now = (self.now)();
         let changes = self.member()?.poll(timeout, max, now, each)?;
-        if let Some(expelled) = self.member()?.expelled() {
+        if let Some(expelled) = self.member()?.expelled {
             self.join_anew(expelled)?;
         }
         Ok(changes)

@@ -41,7 +41,7 @@ pub(super) struct Member {
     pub(super) offered: bool,
     /// The id under which the share was given.
     pub(super) identity: Option<String>,
-    /// See [`Member::expelled`].
+    /// Whether and why it is thrown out. It is told that it lost everything.
     pub(super) expelled: Option<Expelled>,
     /// What the group wants back, until all of it has been released.
     pub(super) revoking: Option<BTreeSet<TopicPartition>>,

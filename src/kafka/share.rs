@@ -111,11 +111,6 @@ impl Member {
         Ok(())
     }
 
-    /// Whether the group has thrown this member out. It is told that it lost everything.
-    pub(super) const fn expelled(&self) -> Option<Expelled> {
-        self.expelled
-    }
-
     fn has_changed_identity(&mut self) -> bool {
         if self.expelled.is_none() && self.identity.is_some() && self.identity != member_id(&self.consumer) {
             self.expelled = Some(Expelled::Missed);

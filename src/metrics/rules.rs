@@ -15,10 +15,26 @@ pub struct Rules {
     file: IntGaugeVec,
     number: IntGauge,
     aside: IntGauge,
-    reloads: IntCounterVec,
+    reloads: Reloads,
+    limits: Reloads,
+}
+
+/// What became of the changes of a file.
+struct Reloads {
+    total: IntCounterVec,
     successful: IntGauge,
-    limits_reloads: IntCounterVec,
-    limits_successful: IntGauge,
+}
+
+impl Reloads {
+    fn taken(&self) {
+        self.total.with_label_values(&["taken"]).inc();
+        self.successful.set(1);
+    }
+
+    fn refused(&self) {
+        self.total.with_label_values(&["refused"]).inc();
+        self.successful.set(0);
+    }
 }
 
 /// What is shown follows from it.
@@ -41,20 +57,24 @@ impl Rules {
             file: int_gauges(registry, "hazstream_rules_file_info"),
             number: gauge("hazstream_rules_number"),
             aside: gauge("hazstream_rules_aside"),
-            reloads: counters(registry, "hazstream_rules_reloads_total"),
-            successful: gauge("hazstream_rules_last_reload_successful"),
-            limits_reloads: counters(registry, "hazstream_limits_reloads_total"),
-            limits_successful: gauge("hazstream_limits_last_reload_successful"),
+            reloads: Reloads {
+                total: counters(registry, "hazstream_rules_reloads_total"),
+                successful: gauge("hazstream_rules_last_reload_successful"),
+            },
+            limits: Reloads {
+                total: counters(registry, "hazstream_limits_reloads_total"),
+                successful: gauge("hazstream_limits_last_reload_successful"),
+            },
         };
-        rules.successful.set(1);
-        rules.limits_successful.set(1);
+        rules.reloads.successful.set(1);
+        rules.limits.successful.set(1);
         rules
     }
 
     pub(super) fn start_at_zero(&self) {
         for result in ["taken", "refused"] {
-            self.reloads.with_label_values(&[result]);
-            self.limits_reloads.with_label_values(&[result]);
+            self.reloads.total.with_label_values(&[result]);
+            self.limits.total.with_label_values(&[result]);
         }
     }
 
@@ -73,27 +93,23 @@ impl Rules {
     /// The rules file was changed, and is valid: these are its rules.
     pub fn taken(&self, hash: &str) {
         self.show(|known| hash.clone_into(&mut known.found));
-        self.reloads.with_label_values(&["taken"]).inc();
-        self.successful.set(1);
+        self.reloads.taken();
     }
 
     /// The rules file was changed, and has mistakes.
     pub fn refused(&self) {
-        self.reloads.with_label_values(&["refused"]).inc();
-        self.successful.set(0);
+        self.reloads.refused();
     }
 
     /// The file of limits was changed, and is valid: the taxonomy has this hash now.
     pub fn limits_taken(&self, taxonomy: &str) {
         self.show(|known| taxonomy.clone_into(&mut known.others[0]));
-        self.limits_reloads.with_label_values(&["taken"]).inc();
-        self.limits_successful.set(1);
+        self.limits.taken();
     }
 
     /// The file of limits was changed, and has mistakes, or more than limits in it.
     pub fn limits_refused(&self) {
-        self.limits_reloads.with_label_values(&["refused"]).inc();
-        self.limits_successful.set(0);
+        self.limits.refused();
     }
 
     fn show(&self, change: impl FnOnce(&mut Known)) {

@@ -1,9 +1,10 @@
 //! What [`hazstream::log::Log`] promises of membership: who reads what, and that nothing is lost or read twice on the way.
 
+use hazstream::config::Settings;
 use hazstream::log::{Topic, Verdict};
 
 use crate::member::{Member, PATIENCE, SENSORS, at, feed, feed_topic, output, settings};
-use crate::support::broker;
+use crate::support::broker::{self, Broker};
 
 const ALERTS: Topic = Topic::Alerts;
 
@@ -44,9 +45,7 @@ fn rebalance_waits_for_the_transaction() {
 #[test]
 fn a_member_that_leaves_is_not_waited_for() {
     let Some(broker) = broker::shared() else { return };
-    // Nobody would hear of a silent member within the patience of this test.
-    let mut settings = settings(broker, "leave", "");
-    settings.kafka.session_timeout = PATIENCE * 10;
+    let settings = settings_without_missing(broker, "leave");
     let mut first = Member::new(&settings, 0);
     first.poll_until("it reads everything", |member| member.next.len() == 8);
     first.log.leave().unwrap();
@@ -57,9 +56,7 @@ fn a_member_that_leaves_is_not_waited_for() {
 #[test]
 fn a_member_that_is_started_again_has_its_share_at_once_and_the_old_one_is_fenced() {
     let Some(broker) = broker::shared() else { return };
-    // Nobody would hear of a silent member within the patience of this test.
-    let mut settings = settings(broker, "again", "");
-    settings.kafka.session_timeout = PATIENCE * 10;
+    let settings = settings_without_missing(broker, "again");
     let mut old = Member::new(&settings, 0);
     old.poll_until("it reads everything", |member| member.next.len() == 8);
     let offsets = old.offsets();
@@ -178,6 +175,13 @@ fn a_member_that_was_dead_for_a_while_loses_its_share_and_gets_it_again() {
     }
     member.poll_until("it hears of it", |member| member.next.is_empty());
     member.poll_until("it reads everything again", |member| member.next.len() == 8);
+}
+
+/// Nobody hears of a silent member within the patience of a test.
+fn settings_without_missing(broker: &Broker, test: &str) -> Settings {
+    let mut settings = settings(broker, test, "");
+    settings.kafka.session_timeout = PATIENCE * 10;
+    settings
 }
 
 /// Polls both in turn until it is so.

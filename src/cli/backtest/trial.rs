@@ -153,7 +153,12 @@ mod tests {
         let mut assess = assess::Settings::clone(&pipeline.assess);
         assess.rules.retain(|rule| rule.name != "sensor_level");
         let taxonomy = Arc::clone(&pipeline.taxonomy);
-        let fewer = Pipeline { taxonomy, assess: Arc::new(assess), rules_text: String::new() };
+        let fewer = Pipeline {
+            taxonomy,
+            assess: Arc::new(assess),
+            rules_text: String::new(),
+            limits_text: Ok(String::new()),
+        };
         let fewer = tell(&fewer, &tallies);
         let comparison = compare(&fewer, &sent, &Gaps::default(), &judged).unwrap();
         assert_eq!(comparison.missing, (sent.len() - fewer.len()) as u64, "{comparison}");
