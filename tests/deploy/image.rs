@@ -13,6 +13,18 @@ fn hadolint_finds_nothing_in_the_dockerfile() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
+/// What the image is compiled in is a build argument with a digest; what it starts from is nothing at all.
+#[test]
+fn every_base_image_is_pinned_by_digest() {
+    let dockerfile = read(&root().join("Dockerfile"));
+    let (_, pinned) = dockerfile.split_once("\nARG BUILD_IMAGE=").unwrap();
+    let (image, digest) = pinned.lines().next().unwrap().split_once("@sha256:").unwrap();
+    assert!(image.rsplit_once(':').is_some_and(|(_, version)| version.split('.').count() == 3), "{image}");
+    assert!(digest.len() == 64 && digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{digest}");
+    let stages: Vec<&str> = dockerfile.lines().filter_map(|line| line.strip_prefix("FROM ")).collect();
+    assert_eq!(stages, ["${BUILD_IMAGE} AS compiled", "scratch"]);
+}
+
 /// The layer of the dependencies is built before src is there, so every other file that Cargo.toml names must be; and what is
 /// copied must not be ignored.
 #[test]
