@@ -20,7 +20,10 @@ fn every_base_image_is_pinned_by_digest() {
     let (_, pinned) = dockerfile.split_once("\nARG BUILD_IMAGE=").unwrap();
     let (image, digest) = pinned.lines().next().unwrap().split_once("@sha256:").unwrap();
     assert!(image.rsplit_once(':').is_some_and(|(_, version)| version.split('.').count() == 3), "{image}");
-    assert!(digest.len() == 64 && digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{digest}");
+    assert!(
+        digest.len() == 64 && digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')),
+        "{digest}"
+    );
     let stages: Vec<&str> = dockerfile.lines().filter_map(|line| line.strip_prefix("FROM ")).collect();
     assert_eq!(stages, ["${BUILD_IMAGE} AS compiled", "scratch"]);
 }

@@ -52,7 +52,7 @@ fn every_workflow_has_the_least_rights_and_exact_versions() {
     }
 }
 
-/// What a release hands to the image's build is what the Dockerfile asks for, its base by an exact version.
+/// What a release hands to the image's build is what the Dockerfile asks for; the base is the one that the Dockerfile pins.
 #[test]
 fn a_release_builds_the_image_with_arguments_that_the_dockerfile_has() {
     let (_, release) = workflow("release");
@@ -60,13 +60,10 @@ fn a_release_builds_the_image_with_arguments_that_the_dockerfile_has() {
     let arguments = steps.iter().find_map(|step| step["with"]["build-args"].as_str()).unwrap();
     let dockerfile = read(&root().join("Dockerfile"));
     let names: Vec<&str> = arguments.lines().map(|line| line.split('=').next().unwrap()).collect();
-    assert_eq!(names, ["BUILD_IMAGE", "VERSION", "REVISION"]);
+    assert_eq!(names, ["VERSION", "REVISION"]);
     for name in names {
         assert!(dockerfile.lines().any(|line| line.starts_with(&format!("ARG {name}="))), "no ARG {name}");
     }
-    let base = dockerfile.lines().find_map(|line| line.strip_prefix("ARG BUILD_IMAGE=")).unwrap();
-    let (_, tag) = base.split_once(':').unwrap();
-    assert_eq!(tag.split('-').next().unwrap().split('.').count(), 3, "{base}");
 }
 
 #[test]
