@@ -26,6 +26,26 @@ struct Line {
     spilled: u32,
 }
 
+/// Slots are asked for all at once and as bits: how many of a line are taken is chance, which no branch can be right about.
+impl Line {
+    /// Which slots `holds` is true of.
+    fn slots(&self, holds: impl Fn(u64, u32) -> bool) -> u32 {
+        (0..IDS_PER_LINE)
+            .fold(0, |bits, slot| bits | u32::from(holds(self.hashes[slot], self.ticks[slot])) << slot)
+    }
+
+    /// Puts an id into the first slot of `free`; false if there is none.
+    fn put(&mut self, free: u32, hash: u64, tick: u32) -> bool {
+        let slot = free.trailing_zeros() as usize;
+        let room = slot < IDS_PER_LINE;
+        if room {
+            self.hashes[slot] = hash;
+            self.ticks[slot] = tick;
+        }
+        room
+    }
+}
+
 /// The ids that arrived within the horizon.
 pub struct SeenIds {
     horizon_ms: i64,
@@ -70,23 +90,14 @@ impl SeenIds {
         let oldest = oldest_live(tick, self.horizon_ms);
         let index = line_of(hash, self.lines.len());
         let line = &mut self.lines[index];
-        let mut room = None;
-        for slot in 0..IDS_PER_LINE {
-            if line.ticks[slot] < oldest {
-                room = Some(slot);
-            } else if line.hashes[slot] == hash {
-                return true;
-            }
-        }
-        if line.spilled >= oldest && find_spilled(&self.spill, hash, oldest) {
+        let live = line.slots(|_, tick| tick >= oldest);
+        if live & line.slots(|known, _| known == hash) != 0
+            || (line.spilled >= oldest && find_spilled(&self.spill, hash, oldest))
+        {
             return true;
         }
-        match room {
-            Some(slot) => {
-                line.hashes[slot] = hash;
-                line.ticks[slot] = tick;
-            }
-            None => self.spill(hash, tick, oldest),
+        if !line.put(!live, hash, tick) {
+            self.spill(hash, tick, oldest);
         }
         false
     }
@@ -190,15 +201,9 @@ impl SeenIds {
     fn place(&mut self, hash: u64, tick: u32) {
         let index = line_of(hash, self.lines.len());
         let line = &mut self.lines[index];
-        match line.ticks.iter().position(|taken| *taken == 0) {
-            Some(slot) => {
-                line.hashes[slot] = hash;
-                line.ticks[slot] = tick;
-            }
-            None => {
-                line.spilled = line.spilled.max(tick);
-                self.spill.insert_unique(hash, (hash, tick), |(hash, _)| *hash);
-            }
+        if !line.put(line.slots(|_, tick| tick == 0), hash, tick) {
+            line.spilled = line.spilled.max(tick);
+            self.spill.insert_unique(hash, (hash, tick), |(hash, _)| *hash);
         }
     }
 }

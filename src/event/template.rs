@@ -90,9 +90,9 @@ impl Templates {
         if self.seen == REVIEW_EVERY {
             self.review();
         }
-        let mut values = Values::NONE;
         let message = Message::of(text)?;
         for template in &mut self.list {
+            let mut values = Values::NONE;
             if template.fits(&message, &mut values).is_some() {
                 return reading(&values, taxonomy, times);
             }
@@ -175,10 +175,21 @@ fn reading<'a>(values: &Values<'a>, taxonomy: &Taxonomy, times: &mut TimeReader)
     Some(Reading { head, enterprise_id, sensor_id, gateway_id, quantity, value: values.value, quality })
 }
 
+/// From its n-th byte on: 32 lanes, of which the last n count.
+const LAST_LANES: [u8; 2 * BLOCK] = {
+    let mut lanes = [0; 2 * BLOCK];
+    let mut lane = BLOCK;
+    while lane < 2 * BLOCK {
+        lanes[lane] = 1;
+        lane += 1;
+    }
+    lanes
+};
+
 /// A text that no message holds, for a slot that the layout lacks.
 const ABSENT: &str = "\0";
 
-/// A message that may fit: short, without backslash or control character.
+/// A message that may fit: neither long nor shorter than a block, without backslash or control character.
 struct Message<'a> {
     text: &'a str,
     quotes: u32,
@@ -194,24 +205,24 @@ impl<'a> Message<'a> {
         if bytes.len() > MESSAGE_BYTES_MAX {
             return None;
         }
-        let tail_at = bytes.len().saturating_sub(BLOCK);
-        let mut tail = [b' '; 2 * BLOCK];
-        tail[..bytes.len() - tail_at].copy_from_slice(&bytes[tail_at..]);
+        let last: &[u8; BLOCK] = bytes.last_chunk()?;
         // Lane by lane, so that the compiler makes vector instructions of it.
         let (mut quotes, mut foreign) = ([0_u8; BLOCK], [0_u8; BLOCK]);
-        let mut count = |block: &[u8; BLOCK]| {
+        let mut count = |block: &[u8; BLOCK], counted: &[u8; BLOCK]| {
             for lane in 0..BLOCK {
                 let byte = block[lane];
-                quotes[lane] += u8::from(byte == b'"');
+                quotes[lane] += u8::from(byte == b'"') & counted[lane];
                 foreign[lane] |= u8::from(byte == b'\\') | u8::from(byte < b' ');
             }
         };
         let (blocks, rest) = bytes.as_chunks::<BLOCK>();
-        blocks.iter().for_each(&mut count);
-        let mut last = [b' '; BLOCK];
-        last[..rest.len()].copy_from_slice(rest);
-        count(&last);
+        blocks.iter().for_each(|block| count(block, &[1; BLOCK]));
+        // The last block overlaps the one before: of its lanes those count that are in no other.
+        count(last, LAST_LANES[rest.len()..].first_chunk()?);
         let quotes = quotes.iter().map(|lane| u32::from(*lane)).sum();
+        let mut tail = [b' '; 2 * BLOCK];
+        tail[..BLOCK].copy_from_slice(last);
+        let tail_at = bytes.len() - BLOCK;
         (foreign == [0; BLOCK]).then_some(Message { text, quotes, tail, tail_at })
     }
 
@@ -317,13 +328,12 @@ struct Template {
 }
 
 impl Template {
-    /// Whether the message has this layout; its values if it has.
+    /// Whether the message has this layout; its values, into `values`, if it has.
     #[inline]
     fn fits<'a>(&mut self, message: &Message<'a>, values: &mut Values<'a>) -> Option<()> {
         if message.quotes != self.quotes {
             return None;
         }
-        *values = Values::NONE;
         let mut at = self.first.end(message, 0)?;
         let bytes = message.text.as_bytes();
         for step in &mut self.steps {
