@@ -112,11 +112,7 @@ pub fn memory(address: &str) -> anyhow::Result<Figure> {
     hazstream("0", &[&generate[..], &["--events", &events]].concat(), &environment).wait_well()?;
     let running = hazstream("1", &["run"], &environment).start()?;
     let committed = Committed::of(address, &name, &format!("{name}.sensors"))?;
-    let began = Instant::now();
-    while committed.records()? < EVENTS {
-        ensure!(began.elapsed() < PATIENCE, "the input was not read in {PATIENCE:?}");
-        std::thread::sleep(LOOK);
-    }
+    wait_for("the input to be read", || Ok(committed.records()? >= EVENTS))?;
     let live =
         hazstream("0", &[&generate[..], &["--speed", "1", "--for", "1h"]].concat(), &environment).start()?;
     std::thread::sleep(STEADY);

@@ -32,14 +32,9 @@ impl Series {
         }
         let offset = self.offset(index);
         self.total += u64::from(count);
-        match self.slices.back_mut() {
-            Some(back) if back.0 == offset => back.1 = back.1.saturating_add(count),
-            Some(back) if back.0 < offset => self.slices.push_back((offset, count)),
-            None => self.slices.push_back((offset, count)),
-            Some(_) => match self.place(offset) {
-                Ok(at) => self.slices[at].1 = self.slices[at].1.saturating_add(count),
-                Err(at) => self.slices.insert(at, (offset, count)),
-            },
+        match self.place(offset) {
+            Ok(at) => self.slices[at].1 = self.slices[at].1.saturating_add(count),
+            Err(at) => self.slices.insert(at, (offset, count)),
         }
     }
 

@@ -12,9 +12,6 @@ use crate::event::EventTime;
 use crate::event::Quality;
 use crate::taxonomy::{MeasureId, QuantityId, Taxonomy};
 
-/// Emptied slices whose rows are kept: as many as late readings reach back to between two flushes.
-const SPARES: usize = 256;
-
 const QUALITIES: [Quality; 3] = [Quality::Good, Quality::Uncertain, Quality::Bad];
 
 /// Readings of one slice by class and leaf cell.
@@ -122,7 +119,7 @@ impl Counts {
             }
         }
         self.spare.append(&mut self.slices);
-        self.spare.truncate(SPARES);
+        self.spare.truncate(64);
         let mut rare = std::mem::take(&mut self.rare).into_iter().peekable();
         while let Some(((slice, measure, leaf), count)) = rare.next() {
             cells.above(leaf, slice, |cell| sums.add(cell, count));

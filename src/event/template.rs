@@ -92,8 +92,7 @@ impl Templates {
         }
         let message = Message::of(text)?;
         for template in &mut self.list {
-            let mut values = Values::NONE;
-            if template.fits(&message, &mut values).is_some() {
+            if let Some(values) = template.fits(&message) {
                 return reading(&values, taxonomy, times);
             }
         }
@@ -176,15 +175,7 @@ fn reading<'a>(values: &Values<'a>, taxonomy: &Taxonomy, times: &mut TimeReader)
 }
 
 /// From its n-th byte on: 32 lanes, of which the last n count.
-const LAST_LANES: [u8; 2 * BLOCK] = {
-    let mut lanes = [0; 2 * BLOCK];
-    let mut lane = BLOCK;
-    while lane < 2 * BLOCK {
-        lanes[lane] = 1;
-        lane += 1;
-    }
-    lanes
-};
+const LAST_LANES: [[u8; BLOCK]; 2] = [[0; BLOCK], [1; BLOCK]];
 
 /// A text that no message holds, for a slot that the layout lacks.
 const ABSENT: &str = "\0";
@@ -193,9 +184,8 @@ const ABSENT: &str = "\0";
 struct Message<'a> {
     text: &'a str,
     quotes: u32,
-    /// The last bytes, and room behind them, so that a block can be read anywhere.
-    tail: [u8; 2 * BLOCK],
-    tail_at: usize,
+    /// The last block, and room behind it, so that a block can be read anywhere.
+    tail: [[u8; BLOCK]; 2],
 }
 
 impl<'a> Message<'a> {
@@ -218,12 +208,9 @@ impl<'a> Message<'a> {
         let (blocks, rest) = bytes.as_chunks::<BLOCK>();
         blocks.iter().for_each(|block| count(block, &[1; BLOCK]));
         // The last block overlaps the one before: of its lanes those count that are in no other.
-        count(last, LAST_LANES[rest.len()..].first_chunk()?);
+        count(last, LAST_LANES.as_flattened()[rest.len()..].first_chunk()?);
         let quotes = quotes.iter().map(|lane| u32::from(*lane)).sum();
-        let mut tail = [b' '; 2 * BLOCK];
-        tail[..BLOCK].copy_from_slice(last);
-        let tail_at = bytes.len() - BLOCK;
-        (foreign == [0; BLOCK]).then_some(Message { text, quotes, tail, tail_at })
+        (foreign == [0; BLOCK]).then_some(Message { text, quotes, tail: [*last, [b' '; BLOCK]] })
     }
 
     /// The 32 bytes from `at` on; behind the end there are spaces.
@@ -231,7 +218,7 @@ impl<'a> Message<'a> {
     fn block(&self, at: usize) -> Option<&[u8; BLOCK]> {
         match self.text.as_bytes().get(at..at + BLOCK) {
             Some(block) => block.try_into().ok(),
-            None => self.tail.get(at.checked_sub(self.tail_at)?..)?.first_chunk(),
+            None => self.tail.as_flattened().get(at + BLOCK - self.text.len()..)?.first_chunk(),
         }
     }
 
@@ -328,12 +315,13 @@ struct Template {
 }
 
 impl Template {
-    /// Whether the message has this layout; its values, into `values`, if it has.
+    /// The values of the message, if it has this layout.
     #[inline]
-    fn fits<'a>(&mut self, message: &Message<'a>, values: &mut Values<'a>) -> Option<()> {
+    fn fits<'a>(&mut self, message: &Message<'a>) -> Option<Values<'a>> {
         if message.quotes != self.quotes {
             return None;
         }
+        let mut values = Values::NONE;
         let mut at = self.first.end(message, 0)?;
         let bytes = message.text.as_bytes();
         for step in &mut self.steps {
@@ -359,7 +347,7 @@ impl Template {
             return None;
         }
         self.hits += 1;
-        Some(())
+        Some(values)
     }
 
     /// Whether both fit the same messages: one that only its values kept from fitting teaches nothing.
