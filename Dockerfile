@@ -6,8 +6,7 @@
 # pinned by many public projects. A wrong digest cannot pass: whoever pulls it compares.
 # The last stage starts from nothing: everything in it comes from the build image, by scripts/image-root.
 #
-# Tests build the very same last stage in a second: `--build-context compiled=FOLDER` puts a folder, in which scripts/image-root
-# has made `image`, in the place of the stage that compiles.
+# Tests build all of it, in a Debian of their own with a Rust of their own (tests/kubernetes/image.rs).
 ARG BUILD_IMAGE=rust:1.95.0-bookworm@sha256:6258907abe69656e41cd992e0b705cdcfabcbbe3db374f92ed2d47121282d4a1
 
 FROM ${BUILD_IMAGE} AS compiled
@@ -17,12 +16,10 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates g++ libsasl2-dev libssl-dev make pkg-config zlib1g-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
-# First the dependencies alone, with an empty program: a layer that lives until Cargo.lock changes.
+# First the dependencies alone, with an empty program and whatever else Cargo.toml names: a layer that lives until they change.
 COPY Cargo.toml Cargo.lock ./
-COPY benches benches
-COPY tests/kubernetes/main.rs tests/kubernetes/main.rs
-RUN mkdir src \
-    && touch src/lib.rs \
+RUN mkdir -p benches/whole src tests/kubernetes \
+    && touch benches/collect.rs benches/decode.rs benches/whole/main.rs src/lib.rs tests/kubernetes/main.rs \
     && echo 'fn main() {}' >src/main.rs \
     && cargo build --release --locked
 # Touched, for the files may be older than the empty program, and cargo goes by their times.

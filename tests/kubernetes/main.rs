@@ -69,8 +69,11 @@ fn real_pods(cluster: &Cluster, told: &mut Told) {
     told.done("rolled back");
     upgrades::scale(&release, 2);
     told.done("scaled from 3 to 2");
-    upgrades::change_rules(&mut release, &["replicaCount=2"]);
+    let two = ["replicaCount=2"];
+    upgrades::change(&mut release, &two, upgrades::RULES, "rules", ["level: orange", "level: red"]);
     told.done("other rules are in force in every pod, and none was started again");
+    upgrades::change(&mut release, &two, upgrades::LIMITS, "taxonomy", ["set_point: 1.25", "set_point: 1.3"]);
+    told.done("other limits of sensors are, and none was started again");
     let totals = city.stop();
     stream::expect_totals(cluster, &totals);
     told.done("every count is what the generator says it sent");

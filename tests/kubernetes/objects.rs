@@ -1,7 +1,7 @@
 //! What needs no container: the city's example on nodes that run nothing. Its objects are admitted by the real API server, in
 //! a namespace that enforces Pod Security `restricted`, and are followed by the real controllers and scheduler.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cluster::{Cluster, text};
 use crate::release::Release;
@@ -18,7 +18,7 @@ const WITHOUT_OPERATORS: [&str; 4] = [
 pub fn a_city_is_admitted_and_rolled_out(cluster: &Cluster) {
     cluster.restricted_namespace("objects");
     let values = &["helm/hazstream/examples/city.yaml"];
-    let release = Release { cluster, namespace: "objects", values, rules: None };
+    let release = Release { cluster, namespace: "objects", values, files: BTreeMap::new() };
     release.expect("install", &WITHOUT_OPERATORS);
     let zones: BTreeSet<String> =
         release.pods().iter().map(|pod| pod["spec"]["nodeName"].as_str().unwrap().to_owned()).collect();

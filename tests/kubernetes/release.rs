@@ -1,5 +1,6 @@
 //! A release of the chart: installed, upgraded, rolled back and taken away by helm, and looked at by kubectl.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Output;
 
@@ -16,8 +17,8 @@ pub struct Release<'a> {
     pub namespace: &'static str,
     /// Files that its values come from.
     pub values: &'static [&'static str],
-    /// The file with its rules, unless the shipped ones are meant.
-    pub rules: Option<PathBuf>,
+    /// Values that are files themselves, as `--set-file` names them.
+    pub files: BTreeMap<String, PathBuf>,
 }
 
 impl Release<'_> {
@@ -26,8 +27,9 @@ impl Release<'_> {
         let mut arguments = vec![verb, "hazstream", "helm/hazstream", "--namespace", self.namespace];
         arguments.extend(["--wait", "--timeout", "4m"]);
         self.values.iter().for_each(|file| arguments.extend(["--values", file]));
-        let rules = self.rules.as_ref().map(|file| format!("rules.text={}", file.display()));
-        rules.iter().for_each(|file| arguments.extend(["--set-file", file]));
+        let files: Vec<String> =
+            self.files.iter().map(|(value, file)| format!("{value}={}", file.display())).collect();
+        files.iter().for_each(|file| arguments.extend(["--set-file", file]));
         sets.iter().for_each(|set| arguments.extend(["--set", set]));
         self.cluster.helm(&arguments)
     }

@@ -2,40 +2,37 @@
 //! stock console consumer at `read_committed`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
 use serde_json::Value;
 
 use crate::cluster::{Cluster, folder, run};
-use crate::image::program;
+use crate::image::content;
 use crate::totals::{Counts, wanted};
 
-/// A city that sends in real time until it is stopped.
+/// A city that sends in real time until it is stopped: the image's own program, in what the image holds.
 pub struct City {
     generate: Child,
-    totals: PathBuf,
 }
 
 impl City {
     /// Starts it: many inspections, so that alerts come and go within minutes, and a few invalid events.
     pub fn start(cluster: &Cluster) -> City {
-        let totals = folder().join("totals.json");
         let generate = cluster
-            .command(program().to_str().unwrap())
+            .command("chroot")
+            .arg(content())
             .args(
-                "generate --to kafka --speed 1 --for 1h --events 10000000 --sensors 300 --rate 100"
+                "/usr/local/bin/hazstream generate --to kafka --speed 1 --for 1h --events 10000000"
                     .split(' '),
             )
-            .args("--inspections 20000000 --bad 0.01 --calendar flat".split(' '))
-            .args("--scenario gas_leak@30s --scenario workshop_cluster@60s --totals".split(' '))
-            .arg(&totals)
+            .args("--sensors 300 --rate 100 --inspections 20000000 --bad 0.01 --calendar flat".split(' '))
+            .args("--scenario gas_leak@30s --scenario workshop_cluster@60s --totals /totals.json".split(' '))
             .env("HAZSTREAM_KAFKA_BOOTSTRAP_SERVERS", crate::cluster::KAFKA)
             .stdin(Stdio::null())
             .stderr(std::fs::File::create(folder().join("log/generate.log")).unwrap())
             .spawn()
             .unwrap();
-        City { generate, totals }
+        City { generate }
     }
 
     /// Stops it; what it says it sent.
@@ -43,7 +40,7 @@ impl City {
         run(std::process::Command::new("kill").arg(self.generate.id().to_string()));
         let status = self.generate.wait().unwrap();
         assert!(status.success(), "generate: {status}");
-        serde_json::from_slice(&std::fs::read(&self.totals).unwrap()).unwrap()
+        serde_json::from_slice(&std::fs::read(content().join("totals.json")).unwrap()).unwrap()
     }
 }
 

@@ -1,16 +1,27 @@
 //! Real pods, real processes: what befalls them while events come without a pause, and that nothing is lost or doubled by it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use crate::cluster::{Cluster, folder, root, run, text};
 use crate::release::Release;
 
-/// The release that runs in real pods.
+/// The value of the chart that holds the rules.
+pub const RULES: &str = "rules.text";
+/// The one that holds sensors' limits.
+pub const LIMITS: &str = "taxonomy.files.quantities\\.yaml";
+
+/// The release that runs in real pods, with the shipped rules and taxonomy in ConfigMaps.
 pub fn release(cluster: &Cluster) -> Release<'_> {
-    let rules = Some(root().join("config/rules.yaml"));
-    Release { cluster, namespace: "city", values: &["tests/kubernetes/values.yaml"], rules }
+    let mut files = BTreeMap::from([(RULES.to_owned(), root().join("config/rules.yaml"))]);
+    for file in
+        ["clauses.yaml", "kinds.yaml", "measures.yaml", "quantities.yaml", "regions.csv", "sectors.yaml"]
+    {
+        let value = format!("taxonomy.files.{}", file.replace('.', "\\."));
+        files.insert(value, root().join("config/taxonomy").join(file));
+    }
+    Release { cluster, namespace: "city", values: &["tests/kubernetes/values.yaml"], files }
 }
 
 /// The unchanged chart, in a namespace that enforces `restricted`: the Job has made the topics, the pod is ready.
@@ -103,33 +114,34 @@ pub fn scale(release: &Release, replicas: usize) {
     });
 }
 
-/// Other rules: every pod takes them from its ConfigMap as it runs, and none is started again.
-pub fn change_rules(release: &mut Release, sets: &[&str]) {
-    let (pods, before) = (identities(release), rules_in_force(release));
-    let shipped = std::fs::read_to_string(root().join("config/rules.yaml")).unwrap();
-    let changed = shipped.replacen("level: orange", "level: red", 1);
-    assert_ne!(changed, shipped);
-    let file = folder().join("rules.yaml");
-    std::fs::write(&file, changed).unwrap();
-    release.rules = Some(file);
+/// One of the files is changed: every pod takes it from its ConfigMap as it runs, and none is started again. `hash` is what
+/// `hazstream_config_info` calls it.
+pub fn change(release: &mut Release, sets: &[&str], value: &str, hash: &str, [from, to]: [&str; 2]) {
+    let (pods, before) = (identities(release), in_force(release, hash));
+    let file = release.files.get_mut(value).unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains(from), "{}: no {from}", file.display());
+    *file = folder().join(file.file_name().unwrap());
+    std::fs::write(&file, text.replacen(from, to, 1)).unwrap();
     release.expect("upgrade", sets);
-    release.cluster.wait_until("every pod to have the new rules", || {
-        let rules = rules_in_force(release);
-        match rules.len() == 1 && rules != before {
+    release.cluster.wait_until(&format!("every pod to have other {hash}"), || {
+        let after = in_force(release, hash);
+        match after.len() == 1 && !after.contains("") && after != before {
             true => Ok(()),
-            false => Err(format!("{rules:?}, before {before:?}")),
+            false => Err(format!("{after:?}, before {before:?}")),
         }
     });
     assert_eq!(identities(release), pods, "no pod was started again");
 }
 
-/// The hashes of the rules that pods have in force: one, when they agree.
-fn rules_in_force(release: &Release) -> BTreeSet<String> {
+/// The hashes of the rules, or of the taxonomy, that pods have in force: one, when they agree; an empty one, where one does not answer.
+fn in_force(release: &Release, hash: &str) -> BTreeSet<String> {
     let pods = release.pods();
     let of = |pod| {
         let page = metrics(release.cluster, pod);
         let line = page.lines().find(|line| line.starts_with("hazstream_config_info")).unwrap_or_default();
-        line.split_once("rules=\"").map_or("", |(_, rest)| rest.split('"').next().unwrap()).to_owned()
+        let after = line.split_once(&format!("{hash}=\"")).map_or("", |(_, after)| after);
+        after.split('"').next().unwrap().to_owned()
     };
     pods.iter().map(of).collect()
 }
