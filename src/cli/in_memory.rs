@@ -18,7 +18,7 @@ use crate::worker::{Seen, Worker};
 /// Partitions of every topic: one worker has no use for more.
 const PARTITIONS: u32 = 1;
 /// Records that a partition keeps before it is cleaned.
-const RETAINED: usize = 50_000;
+const RETAINED: usize = 2_000;
 /// Steps within one moment, before that counts as an endless loop.
 const STEPS_MAX: usize = 1_000_000;
 

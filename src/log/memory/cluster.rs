@@ -194,8 +194,7 @@ impl Cluster {
     fn clean(&mut self, at: TopicPartition) {
         let Some(retained) = self.layout.retained else { return };
         let Some(partition) = self.partitions.get_mut(&at) else { return };
-        // A compacted partition may hold more keys than that; then it waits for as much again.
-        if partition.len() < 2 * retained || partition.end() % retained.max(1) as i64 != 0 {
+        if !partition.is_to_be_cleaned(retained) {
             return;
         }
         if is_compacted(at.topic) {

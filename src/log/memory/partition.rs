@@ -64,6 +64,8 @@ pub(super) struct Partition {
     end: i64,
     /// The first offset of each open transaction.
     open: BTreeMap<ProducerId, i64>,
+    /// How many records and markers were left when it was compacted or cut last.
+    kept: usize,
 }
 
 impl Partition {
@@ -141,17 +143,17 @@ impl Partition {
     pub(super) fn compact(&mut self, keep_from: i64) {
         let limit = self.stable_end().min(keep_from);
         let upper = self.index(limit);
-        let mut seen: HashSet<Vec<u8>> = HashSet::new();
+        let mut seen: HashSet<&[u8]> = HashSet::new();
         for entry in self.entries.range(upper..) {
             if let (Content::Data(payload), Fate::Committed) = (&entry.content, entry.fate) {
-                seen.extend(payload.key.clone());
+                seen.extend(payload.key.as_deref());
             }
         }
         let mut keep = vec![true; upper];
         for (at, entry) in self.entries.range(..upper).enumerate().rev() {
             keep[at] = match (&entry.content, entry.fate) {
                 (Content::Data(payload), Fate::Committed) => match &payload.key {
-                    Some(key) => seen.insert(key.clone()) && payload.value.is_some(),
+                    Some(key) => seen.insert(key) && payload.value.is_some(),
                     None => true,
                 },
                 _ => false,
@@ -162,6 +164,7 @@ impl Partition {
             at += 1;
             keep.get(at - 1).copied().unwrap_or(true)
         });
+        self.kept = self.entries.len();
     }
 
     /// Deletes what lies before this offset and is stable.
@@ -171,11 +174,13 @@ impl Partition {
             self.entries.pop_front();
         }
         self.first = self.first.max(before);
+        self.kept = self.entries.len();
     }
 
-    /// How many records and markers are held.
-    pub(super) fn len(&self) -> usize {
-        self.entries.len()
+    /// Whether it holds twice as many records and markers as it should, or, where it could not be made that small, as it was
+    /// left with.
+    pub(super) fn is_to_be_cleaned(&self, retained: usize) -> bool {
+        self.entries.len() >= 2 * retained.max(self.kept)
     }
 
     fn push(&mut self, arrival: EventTime, producer: Option<ProducerId>, fate: Fate, content: Content) {

@@ -82,10 +82,23 @@ fn retention_bounds_memory_but_never_what_the_group_has_still_to_read() {
     assert_eq!(broker.offsets(input(0)).unwrap().0, 0);
     log.begin().unwrap();
     log.commit(&[(input(0), 60)]).unwrap();
-    for _ in 0..20 {
+    for _ in 0..100 {
         send(&broker, input(0), "v");
     }
     assert_eq!(broker.offsets(input(0)).unwrap().0, 60);
+}
+
+#[test]
+fn what_transactions_write_is_cleaned_too_whatever_their_size() {
+    let broker = Broker::new(Layout { retained: Some(10), ..Layout::all(1) });
+    let mut log = worker(&broker, "a");
+    for _ in 0..99 {
+        log.begin().unwrap();
+        ["a", "b", "c", "d", "e", "f"].iter().for_each(|key| write(&mut log, STATE, key, Some("v")));
+        log.commit(&[]).unwrap();
+    }
+    let kept = broker.committed_records(STATE, 0).len();
+    assert!(kept < 30, "{kept} of 594 records are kept, of six keys");
 }
 
 #[test]
