@@ -52,10 +52,10 @@ fn the_story_is_told_the_pages_are_served_and_ctrl_c_ends_it_with_a_summary() {
 }
 
 #[test]
-fn it_ends_by_itself_after_the_time_asked_for_and_takes_a_free_port_when_its_own_is_taken() {
+fn it_ends_in_time_though_no_machine_is_that_fast_and_takes_a_free_port_when_its_own_is_taken() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let mut demo = start(&["--port", &port, "--sensors", "200", "--for", "1s"]);
+    let mut demo = start(&["--port", &port, "--speed", "100000", "--for", "1s"]);
     let mut told = String::new();
     demo.child.stdout.take().unwrap().read_to_string(&mut told).unwrap();
     let mut warned = String::new();

@@ -259,7 +259,7 @@ impl Judge<'_> {
     /// A watch's alert as of now.
     pub fn drafted(&self, cells: &Cells, active: ActiveWatch) -> Alert {
         let window = Limits::of(&self.rules[watch_of(cells, active).rule]).window;
-        self.draft(cells, active, cells.as_of[window]).alert(self.taxonomy, self.clock)
+        self.draft(cells, active, cells.as_of[window]).alert(self.taxonomy, self.zone, self.clock)
     }
 
     /// A pending alert whose episode has lasted for the rule's `for` before it falls at `end`.
@@ -290,7 +290,7 @@ impl Judge<'_> {
         reason: Reason,
         at: EventTime,
     ) {
-        let alert = self.draft(cells, active, as_of).alert(self.taxonomy, self.clock);
+        let alert = self.draft(cells, active, as_of).alert(self.taxonomy, self.zone, self.clock);
         let step = self.step(cue, reason, at);
         self.book.tell(alert, step, self.out);
     }
@@ -334,7 +334,7 @@ impl Judge<'_> {
             starts_at: time,
             deadline: None,
             evidence: self.evidence.clone(),
-            words: Vec::new(),
+            what: None,
         }
     }
 }

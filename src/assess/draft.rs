@@ -1,10 +1,13 @@
-//! How an alert is worded: labels, places and both languages' summaries.
+//! An alert as a rule would have it: its labels, numbers and summaries.
 
 use std::collections::BTreeMap;
 
+use jiff::tz::TimeZone;
+
 use super::rule::Rule;
+use super::words::{fill, words};
 use crate::event::EventTime;
-use crate::tally::Subject;
+use crate::tally::{Subject, What};
 use crate::taxonomy::{Level, Taxonomy};
 use crate::warn::{Alert, Deadline, Evidence, Status, SubjectRef, alert_id};
 
@@ -35,8 +38,8 @@ pub struct Draft<'a> {
     pub deadline: Option<Deadline>,
     /// Offsets behind it.
     pub evidence: Evidence,
-    /// More placeholders for the summaries: name, English, Chinese.
-    pub words: Vec<(&'static str, String, String)>,
+    /// What happened, for rules about single subjects.
+    pub what: Option<&'a What>,
 }
 
 impl Draft<'_> {
@@ -46,24 +49,12 @@ impl Draft<'_> {
     }
 
     /// The alert as it would stand; the book decides its status.
-    pub fn alert(&self, taxonomy: &Taxonomy, clock: EventTime) -> Alert {
-        let names = Names::of(taxonomy, self.region, self.sector);
+    pub fn alert(&self, taxonomy: &Taxonomy, zone: &TimeZone, clock: EventTime) -> Alert {
         let labels = labels(self.rule, self.level, self.region, self.sector);
-        let mut words = vec![
-            ("place", names.place_en, names.place_zh),
-            ("sector", names.sector_en, names.sector_zh),
-            ("value", number(self.value), number(self.value)),
-            ("threshold", number(self.threshold), number(self.threshold)),
-            ("window", self.window.unwrap_or("").to_owned(), self.window.unwrap_or("").to_owned()),
-        ];
-        let subject = SubjectRef::from(&self.subject);
-        let id = subject.id.clone().unwrap_or_default();
-        words.push(("subject", id.clone(), id));
-        words.extend(self.words.iter().cloned());
-        let annotations = BTreeMap::from([
-            ("summary".to_owned(), fill(&self.rule.summary, &words, false)),
-            ("summary_zh".to_owned(), fill(&self.rule.summary_zh, &words, true)),
-        ]);
+        let words = words(self, taxonomy, zone);
+        let (summary, summary_zh) = fill((&self.rule.summary, &self.rule.summary_zh), &words);
+        let annotations =
+            BTreeMap::from([("summary".to_owned(), summary), ("summary_zh".to_owned(), summary_zh)]);
         Alert {
             id: self.id(),
             rule: self.rule.name.clone(),
@@ -72,7 +63,7 @@ impl Draft<'_> {
             level: self.level,
             region: self.region.into(),
             sector: self.sector.into(),
-            subject,
+            subject: SubjectRef::from(&self.subject),
             window: self.window.map(str::to_owned),
             value: self.value,
             threshold: self.threshold,
@@ -95,65 +86,11 @@ impl Draft<'_> {
 pub fn labels(rule: &Rule, level: Level, region: &str, sector: &str) -> BTreeMap<String, String> {
     let mut labels = rule.labels.clone();
     labels.insert("alertname".into(), rule.name.clone());
-    labels.insert("level".into(), level_code(level).into());
+    labels.insert("level".into(), level.code().into());
     labels.insert("severity".into(), severity(level).into());
     labels.insert("region".into(), region.into());
     labels.insert("sector".into(), sector.into());
     labels
-}
-
-struct Names {
-    place_en: String,
-    place_zh: String,
-    sector_en: String,
-    sector_zh: String,
-}
-
-impl Names {
-    /// Names of a region (with its county before a town) and of a sector; codes where the taxonomy has none.
-    fn of(taxonomy: &Taxonomy, region: &str, sector: &str) -> Names {
-        let place = |code: &str| {
-            taxonomy
-                .regions
-                .by_code(code)
-                .map(|id| (taxonomy.regions.name_en(id).to_owned(), taxonomy.regions.name_zh(id).to_owned()))
-        };
-        let (mut place_en, mut place_zh) = place(region).unwrap_or_else(|| (region.into(), region.into()));
-        if region.len() == 9
-            && let Some((county_en, county_zh)) = region.get(..6).and_then(place)
-        {
-            place_en = format!("{place_en}, {county_en}");
-            place_zh = format!("{county_zh}{place_zh}");
-        }
-        let (sector_en, sector_zh) = match taxonomy.sectors.find(sector) {
-            Some(id) => (taxonomy.sectors.name_en(id).to_owned(), taxonomy.sectors.name_zh(id).to_owned()),
-            None => (sector.into(), sector.into()),
-        };
-        Names { place_en, place_zh, sector_en, sector_zh }
-    }
-}
-
-/// Replaces `{name}` by its word; what is not known stays as it is.
-fn fill(template: &str, words: &[(&'static str, String, String)], chinese: bool) -> String {
-    words.iter().fold(template.to_owned(), |text, (name, english, zh)| {
-        text.replace(&format!("{{{name}}}"), if chinese { zh } else { english })
-    })
-}
-
-/// A number as a person writes it: without trailing zeros.
-fn number(value: f64) -> String {
-    let text = format!("{value:.3}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-/// The level's code on the wire.
-pub const fn level_code(level: Level) -> &'static str {
-    match level {
-        Level::Blue => "blue",
-        Level::Yellow => "yellow",
-        Level::Orange => "orange",
-        Level::Red => "red",
-    }
 }
 
 /// The severity label that Alertmanager's users expect.

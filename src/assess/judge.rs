@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use jiff::tz::TimeZone;
+
 use super::Settings;
 use super::cells::Cells;
 use super::clock::EventClock;
@@ -18,6 +20,8 @@ pub struct Judge<'a> {
     pub rules: &'a [Rule],
     /// For names.
     pub taxonomy: &'a Taxonomy,
+    /// For times.
+    pub zone: &'a TimeZone,
     /// The alerts.
     pub book: &'a mut Book,
     /// The count rules' episodes under way.
@@ -48,6 +52,7 @@ impl<'a> Judge<'a> {
         Judge {
             rules,
             taxonomy,
+            zone: &settings.zone,
             book,
             active,
             out,

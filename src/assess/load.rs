@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::rule::{Cells, Condition, EventKind, Place, Rule, Silent};
 use super::window::Windows;
+use super::words::{named, placeholders};
 use crate::taxonomy::document::Node;
 use crate::taxonomy::fields::{At, Fields};
 use crate::taxonomy::problem::{Problem, Problems, choose};
@@ -93,6 +94,9 @@ impl Reader<'_> {
         let for_ms = fields.duration_ms("for", self.problems).map_or(0, |at| at.value);
         let summary = fields.required_text("summary", self.problems);
         let summary_zh = fields.required_text("summary_zh", self.problems);
+        for text in [summary, summary_zh].into_iter().flatten() {
+            condition.iter().for_each(|condition| self.placeholders(condition, text));
+        }
         let labels = self.labels(&fields);
         let mut rule = Rule {
             name: name?.value.to_owned(),
@@ -243,6 +247,14 @@ impl Reader<'_> {
         Some(Cells { place: place?, sector: (sector.value != "each").then(|| sector.value.to_owned()) })
     }
 
+    fn placeholders(&mut self, condition: &Condition, At { line, value }: At<&str>) {
+        let known = placeholders(condition);
+        for name in named(value).filter(|name| !known.contains(name)) {
+            let remedy = choose(name, known.iter().copied());
+            self.problems.add(line, name, "a rule of this kind has no such placeholder", remedy);
+        }
+    }
+
     fn choice<T: Copy>(&mut self, fields: &Fields<'_>, key: &str, names: &[(&str, T)]) -> Option<T> {
         let At { line, value } = fields.text(key, self.problems)?;
         let found = names.iter().find(|(name, _)| *name == value).map(|&(_, choice)| choice);
@@ -317,6 +329,13 @@ mod tests {
     #[test]
     fn every_mistake_is_told_with_line_value_and_remedy() {
         let cases: &[(&str, &[&str])] = &[
+            (
+                "  - name: a\n    level_at_least: red\n    summary: \"{plcae}: {value} {unit}\"\n    summary_zh: \"{due}\"\n",
+                &[
+                    "r.yaml:4: a rule of this kind has no such placeholder (found \"plcae\"): write `place`, if that is meant",
+                    "r.yaml:5: a rule of this kind has no such placeholder (found \"due\"): use one of place, sector,",
+                ],
+            ),
             (
                 "  - name: a\n    count: {measure: readngs, window: 1h, region: county, sector: all}\n    threshold: 3\n    \
                  level: red\n    summary: s\n    summary_zh: s\n",

@@ -25,9 +25,12 @@ mod switch;
 #[cfg(test)]
 mod tests;
 mod window;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use jiff::tz::TimeZone;
 
 use crate::event::EventTime;
 use crate::log::{Input, Output, Topic};
@@ -43,7 +46,6 @@ use hazards::Hazards;
 use judge::Judge;
 
 pub use announced::{Announcement, Entry, InForce, rules_hash, short_hash};
-pub use draft::level_code;
 pub use emit::Emit;
 pub use load::{read_rules, shipped_rules};
 pub use rule::{Cells as CellSet, Condition, EventKind, Place, Rule, Silent};
@@ -64,6 +66,8 @@ pub struct Settings {
     pub coverage_min: f64,
     /// The name of the commands topic, for dead letters.
     pub commands_topic: String,
+    /// The zone that times in summaries are shown in.
+    pub zone: TimeZone,
 }
 
 /// By gateway: sensors heard and expected, by the input partition that says so.

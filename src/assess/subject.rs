@@ -1,7 +1,7 @@
 //! Rules about single subjects: an event, a sensor's level, silence.
 
 use super::cells::Cells;
-use super::draft::{Draft, level_code};
+use super::draft::Draft;
 use super::judge::Judge;
 use super::rule::{Condition, EventKind, Rule, Silent};
 use crate::event::EventTime;
@@ -79,7 +79,7 @@ impl<'a> Judge<'a> {
         let rules = self.rules;
         let Condition::Event { on, kind, stages, grade } = &rules[index].condition else { return };
         let listed = |stage: &String| stages.is_empty() || stages.contains(stage);
-        let cue = match (&signal.what, on) {
+        let (cue, reason) = match (&signal.what, on) {
             (What::Stage { kind: k, .. } | What::Overdue { kind: k, .. }, _) if k != kind => return,
             (What::Held { kind: k, .. } | What::Unheld { kind: k, .. }, _) if k != kind => return,
             (What::Stage { terminal: true, .. }, _) => (Cue::Clear, Reason::Cleared),
@@ -100,6 +100,10 @@ impl<'a> Judge<'a> {
             }
             _ => return,
         };
+        if cue == Cue::Clear {
+            self.turn(index, signal, cue, reason);
+            return;
+        }
         let mut draft = self.about(index, signal, 1.0, 1.0);
         draft.deadline = match &signal.what {
             What::Stage { due: Some(due), .. } | What::Overdue { due, .. } => {
@@ -107,7 +111,7 @@ impl<'a> Judge<'a> {
             }
             _ => None,
         };
-        self.say(draft, cue.0, cue.1, signal.at);
+        self.say(draft, cue, reason, signal.at);
     }
 
     fn sensor(&mut self, index: usize, signal: &Signal) {
@@ -127,17 +131,14 @@ impl<'a> Judge<'a> {
             }
             // A silent sensor's last level stands, but nobody knows: its alert must neither resolve nor pretend.
             What::Silent { .. } => {
-                let id = alert_id(&signal.subject, self.rules[index].id_hash());
-                let step = self.step(Cue::Blind, Reason::SourcesSilent, signal.at);
-                self.book.move_by(&id, step, |_| {}, self.out);
+                self.turn(index, signal, Cue::Blind, Reason::SourcesSilent);
             }
             What::Heard => {
                 let id = alert_id(&signal.subject, self.rules[index].id_hash());
                 if self.book.get(&id).is_none_or(|alert| alert.status != Status::Unknown) {
                     return;
                 }
-                let step = self.step(Cue::Fire, Reason::SourcesHeard, signal.at);
-                self.book.move_by(&id, step, |_| {}, self.out);
+                self.turn(index, signal, Cue::Fire, Reason::SourcesHeard);
             }
             _ => {}
         }
@@ -149,7 +150,7 @@ impl<'a> Judge<'a> {
         let id = draft.id();
         let standing = |alert: &&Alert| !matches!(alert.status, Status::Resolved | Status::Unknown);
         let before = self.book.get(&id).filter(standing).map(|alert| alert.level);
-        let mut alert = draft.alert(self.taxonomy, self.clock);
+        let mut alert = draft.alert(self.taxonomy, self.zone, self.clock);
         if before.is_none_or(|before| before == level) {
             let step = self.step(Cue::Fire, Reason::Crossed, at);
             self.book.tell(alert, step, self.out);
@@ -170,22 +171,31 @@ impl<'a> Judge<'a> {
     }
 
     fn silence(&mut self, index: usize, signal: &Signal) {
-        let (cue, reason) = match signal.what {
-            What::Silent { .. } => (Cue::Fire, Reason::Crossed),
-            What::Heard => (Cue::Clear, Reason::Cleared),
-            _ => return,
-        };
-        let draft = self.about(index, signal, 0.0, 1.0);
-        self.say(draft, cue, reason, signal.at);
+        match signal.what {
+            What::Silent { .. } => {
+                let draft = self.about(index, signal, 0.0, 1.0);
+                self.say(draft, Cue::Fire, Reason::Crossed, signal.at);
+            }
+            What::Heard => self.turn(index, signal, Cue::Clear, Reason::Cleared),
+            _ => {}
+        }
     }
 
     fn say(&mut self, draft: Draft<'_>, cue: Cue, reason: Reason, at: EventTime) {
         // Most of what is said changes nothing, and an alert's texts are dear.
         if self.book.moves(&draft.id(), cue) {
-            let alert = draft.alert(self.taxonomy, self.clock);
+            let alert = draft.alert(self.taxonomy, self.zone, self.clock);
             let step = self.step(cue, reason, at);
             self.book.tell(alert, step, self.out);
         }
+    }
+
+    /// Moves the alert of a signal's subject. What was said of it stands: that somebody closed a hazard, or that a sensor is
+    /// heard, has no words for what was wrong.
+    fn turn(&mut self, index: usize, signal: &Signal, cue: Cue, reason: Reason) {
+        let id = alert_id(&signal.subject, self.rules[index].id_hash());
+        let step = self.step(cue, reason, signal.at);
+        self.book.move_by(&id, step, |_| {}, self.out);
     }
 
     /// The draft of what rule `index` says about a signal's subject.
@@ -211,26 +221,7 @@ impl<'a> Judge<'a> {
                 enterprise_id: signal.enterprise_id.clone(),
                 ..self.evidence.clone()
             },
-            words: words(&signal.what),
+            what: Some(&signal.what),
         }
-    }
-}
-
-/// Placeholders that only this kind of signal has.
-fn words(what: &What) -> Vec<(&'static str, String, String)> {
-    let same = |name: &'static str, text: &str| (name, text.to_owned(), text.to_owned());
-    match what {
-        What::Level { quantity, level, side, .. } => {
-            let level = level.map_or("normal", level_code);
-            vec![same("quantity", quantity), same("side", side), same("level", level)]
-        }
-        What::Silent { last } => vec![same("last", &last.to_string())],
-        What::Stage { kind, stage, .. } | What::Held { kind, stage } | What::Unheld { kind, stage, .. } => {
-            vec![same("kind", kind), same("stage", stage)]
-        }
-        What::Overdue { kind, stage, due } => {
-            vec![same("kind", kind), same("stage", stage), same("due", &due.to_string())]
-        }
-        What::Heard | What::Gateway { .. } | What::Command { .. } => Vec::new(),
     }
 }

@@ -51,6 +51,8 @@ pub struct Args {
 const INTERVAL_S: f64 = 10.0;
 /// How often the city is let go on.
 const TICK: Duration = Duration::from_millis(50);
+/// Event time between two looks at the clock and at Ctrl-C, where the machine cannot keep up with the speed that was asked for.
+const STRIDE_MS: i64 = 10_000;
 /// How often a line says how things stand, in real time.
 const PULSE: Duration = Duration::from_secs(10);
 /// How long requests under way may take at the end.
@@ -107,11 +109,11 @@ impl Args {
              Metrics http://{address}/metrics · API http://{address}/api/v1/alerts · Ctrl-C ends it.\nOn the script:",
             self.sensors,
             self.speed,
-            story::shown(self.start, zone),
+            self.start.shown(zone),
             zone.iana_name().unwrap_or("local time"),
         );
         for scenario in scenarios {
-            let at = story::shown(self.start.plus_ms(scenario.after_ms), zone);
+            let at = self.start.plus_ms(scenario.after_ms).shown(zone);
             text.push_str(&format!(" {} {};", &at[11..16], scenario.story.name().replace('_', " ")));
         }
         text + "\n"
@@ -155,10 +157,12 @@ impl Demo<'_> {
     fn play(&mut self, stopping: &Stopping) -> Result<(), Stop> {
         let began = Instant::now();
         let mut pulse = PULSE;
+        let mut clock = self.args.start;
         loop {
             let elapsed = began.elapsed();
             let over = self.args.length_ms.is_some_and(|length_ms| elapsed.as_millis() as i64 >= length_ms);
-            let clock = self.args.start.plus_ms((elapsed.as_secs_f64() * 1e3 * self.args.speed) as i64);
+            let wanted = self.args.start.plus_ms((elapsed.as_secs_f64() * 1e3 * self.args.speed) as i64);
+            clock = wanted.min(clock.plus_ms(STRIDE_MS));
             self.live_until(clock)?;
             if over {
                 return Ok(());
@@ -168,7 +172,8 @@ impl Demo<'_> {
                 print::out(self.pulse(clock));
             }
             let spent = began.elapsed().saturating_sub(elapsed);
-            if stopping.wait(TICK.saturating_sub(spent)) {
+            let rest = if clock < wanted { Duration::ZERO } else { TICK.saturating_sub(spent) };
+            if stopping.wait(rest) {
                 return Ok(());
             }
         }
@@ -186,7 +191,7 @@ impl Demo<'_> {
     }
 
     fn pulse(&self, clock: EventTime) -> String {
-        let time = story::shown(clock, &self.settings.time.zone);
+        let time = clock.shown(&self.settings.time.zone);
         let firing = self.told.standing.values().filter(|status| **status == "firing").count();
         format!("{time}  -- {} events so far, {firing} alerts firing", self.city.sent())
     }

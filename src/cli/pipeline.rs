@@ -61,6 +61,7 @@ impl Pipeline {
             emit_every_ms: settings.emit_every_ms,
             coverage_min: settings.coverage_min,
             commands_topic: settings.kafka.topic(Topic::Input(Input::Commands)).to_owned(),
+            zone: settings.time.zone.clone(),
         };
         Ok(Pipeline { taxonomy: Arc::new(taxonomy), assess: Arc::new(assess), rules_text, limits_text })
     }

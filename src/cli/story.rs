@@ -2,25 +2,20 @@
 
 use jiff::tz::TimeZone;
 
-use crate::event::EventTime;
 use crate::taxonomy::Level;
 use crate::warn::{AlertEvent, Reason, Status};
 
-/// Two lines: when it was known, how bad, where it stands, and the Chinese summary; then the English one with the numbers and the reason.
+/// Two lines: when it was known, how bad, where it stands, and the Chinese summary; then the English one with the reason.
 /// Levels differ by letter and shape, not by colour alone.
 pub fn lines(event: &AlertEvent, zone: &TimeZone) -> String {
     let alert = &event.alert;
-    let (mark, zh, en) = level(alert.level);
     let summary = |name| alert.annotations.get(name).map_or("", String::as_str);
-    let window = alert.window.as_ref().map(|window| format!(" in {window}")).unwrap_or_default();
-    let threshold = match alert.subject.kind.as_str() {
-        // Nothing was measured: the summary says it all.
-        "hazard" | "item" => String::new(),
-        _ => format!(" · {} against {}{window}", number(alert.value), number(alert.threshold)),
-    };
     format!(
-        "{}  {mark} {zh} {en:<6}  {} {:<12}  {}\n{:59}{}{threshold} · {} · {}",
-        shown(alert.updated_at, zone),
+        "{}  {} {} {:<6}  {} {:<12}  {}\n{:59}{} · {} · {}",
+        alert.updated_at.shown(zone),
+        mark(alert.level),
+        alert.level.name_zh(),
+        alert.level.code(),
         status_zh(event.transition.to),
         event.transition.to.code(),
         summary("summary_zh"),
@@ -31,18 +26,12 @@ pub fn lines(event: &AlertEvent, zone: &TimeZone) -> String {
     )
 }
 
-/// `2026-11-23 09:07:12`, in this zone.
-pub fn shown(at: EventTime, zone: &TimeZone) -> String {
-    let stamp = jiff::Timestamp::from_millisecond(at.ms).unwrap_or_default();
-    stamp.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
-}
-
-const fn level(level: Level) -> (&'static str, &'static str, &'static str) {
+const fn mark(level: Level) -> &'static str {
     match level {
-        Level::Red => ("◆R", "红", "red"),
-        Level::Orange => ("▲O", "橙", "orange"),
-        Level::Yellow => ("■Y", "黄", "yellow"),
-        Level::Blue => ("●B", "蓝", "blue"),
+        Level::Red => "◆R",
+        Level::Orange => "▲O",
+        Level::Yellow => "■Y",
+        Level::Blue => "●B",
     }
 }
 
@@ -73,9 +62,4 @@ const fn reason(reason: Reason) -> &'static str {
         Reason::RuleChanged => "its rule was changed",
         Reason::RuleGone => "its rule is gone",
     }
-}
-
-fn number(value: f64) -> String {
-    let text = format!("{value:.3}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

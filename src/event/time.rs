@@ -1,5 +1,6 @@
 //! Event time: the only notion of time below the shell.
 
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 /// A moment in UTC, in milliseconds since 1970-01-01T00:00:00Z.
@@ -32,6 +33,12 @@ impl EventTime {
     /// The start of the slice of `slide_ms` that holds this moment; slices are counted from the UTC epoch.
     pub const fn floor_to(self, slide_ms: i64) -> Self {
         EventTime { ms: self.ms.div_euclid(slide_ms).saturating_mul(slide_ms) }
+    }
+
+    /// As a person in this zone writes it: `2026-11-23 09:07:12`.
+    pub fn shown(self, zone: &TimeZone) -> String {
+        let stamp = jiff::Timestamp::from_millisecond(self.ms).unwrap_or_default();
+        stamp.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
     }
 }
 

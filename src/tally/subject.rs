@@ -31,6 +31,20 @@ pub enum Subject {
 }
 
 impl Subject {
+    /// The `subject.id` of the contract; a cell is named by region and sector.
+    pub fn id(&self) -> Option<&str> {
+        match self {
+            Subject::Cell(_) => None,
+            Subject::Item { id, .. }
+            | Subject::Sensor(id)
+            | Subject::Hazard(id)
+            | Subject::Enterprise(id)
+            | Subject::Landlord(id)
+            | Subject::Gateway(id)
+            | Subject::Alert(id) => Some(id),
+        }
+    }
+
     /// The `subject.kind` of the contract.
     pub const fn kind(&self) -> &'static str {
         match self {

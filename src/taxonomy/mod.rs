@@ -110,6 +110,16 @@ impl Level {
             Level::Red => "red",
         }
     }
+
+    /// Its colour in Chinese.
+    pub const fn name_zh(self) -> &'static str {
+        match self {
+            Level::Blue => "蓝",
+            Level::Yellow => "黄",
+            Level::Orange => "橙",
+            Level::Red => "红",
+        }
+    }
 }
 
 impl Grade {

@@ -76,17 +76,7 @@ pub struct SubjectRef {
 
 impl From<&Subject> for SubjectRef {
     fn from(subject: &Subject) -> Self {
-        let id = match subject {
-            Subject::Cell(_) => None,
-            Subject::Item { id, .. }
-            | Subject::Sensor(id)
-            | Subject::Hazard(id)
-            | Subject::Enterprise(id)
-            | Subject::Landlord(id)
-            | Subject::Gateway(id)
-            | Subject::Alert(id) => Some(id.clone()),
-        };
-        SubjectRef { kind: subject.kind().into(), id }
+        SubjectRef { kind: subject.kind().into(), id: subject.id().map(str::to_owned) }
     }
 }
 

@@ -286,6 +286,7 @@ fn plan(rules: &str, partitions: u32, set: impl Fn(&mut collect::Settings)) -> P
             emit_every_ms: 0,
             coverage_min: 0.95,
             commands_topic: "hazard.commands".to_owned(),
+            zone: jiff::tz::TimeZone::UTC,
         }),
         commit_interval_ms: 400,
         hurry_ms: 20,

@@ -90,6 +90,7 @@ pub fn plan(draw: &mut Pcg64Mcg, layout: &Layout, world: &World) -> Plan {
             emit_every_ms: [0, 1_000][draw.random_range(0..2)],
             coverage_min: 0.95,
             commands_topic: "hazard.commands".to_owned(),
+            zone: jiff::tz::TimeZone::UTC,
         }),
         commit_interval_ms: draw.random_range(50..1_500),
         hurry_ms: 20,

@@ -1,6 +1,7 @@
 //! The assess task against a naive oracle that recounts every event for every window end.
 
 mod switch;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
@@ -54,6 +55,7 @@ fn settings(threshold: u64, clear: u64, emit: Emit) -> Settings {
         emit_every_ms: 0,
         coverage_min: 0.95,
         commands_topic: "hazard.commands".into(),
+        zone: TimeZone::UTC,
     }
 }
 

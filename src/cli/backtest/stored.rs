@@ -13,7 +13,7 @@ use super::verify::{Gaps, compare};
 use super::{Args, print_event};
 use crate::cli::exit::{Exit, Stop};
 use crate::cli::pipeline::Pipeline;
-use crate::cli::{print, story};
+use crate::cli::print;
 use crate::config::Settings;
 use crate::event::EventTime;
 use crate::log::Topic;
@@ -161,7 +161,7 @@ fn gaps(
 
 /// What cannot be judged, for a person.
 fn missing(settings: &Settings, extent: &Extent, gaps: &Gaps) -> Vec<String> {
-    let shown = |at: EventTime| story::shown(at, &settings.time.zone);
+    let shown = |at: EventTime| at.shown(&settings.time.zone);
     let mut lines = Vec::new();
     if let Some(begin) = gaps.tallies_before {
         let name = settings.kafka.topic(Topic::Tallies);

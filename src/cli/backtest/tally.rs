@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
-use crate::cli::story;
 use crate::event::EventTime;
 use crate::warn::{AlertEvent, Status};
 
@@ -30,7 +29,7 @@ impl Tally {
         let from = event.transition.from;
         match event.transition.to {
             Status::Firing if matches!(from, None | Some(Status::Pending | Status::Resolved)) => {
-                let year = story::shown(at, zone)[..4].to_owned();
+                let year = at.shown(zone)[..4].to_owned();
                 let year = self.rules.entry(alert.rule.clone()).or_default().entry(year).or_default();
                 year.fired += 1;
                 year.first = Some(year.first.map_or(at, |first| first.min(at)));
@@ -51,15 +50,12 @@ impl Tally {
         let mut text = String::from("\nrule                              year  fired  first on\n");
         for (rule, years) in &self.rules {
             for (year, told) in years {
-                let first = told.first.map(|at| story::shown(at, zone)).unwrap_or_default();
+                let first = told.first.map(|at| at.shown(zone)).unwrap_or_default();
                 text.push_str(&format!("{rule:<32}  {year}  {:>5}  {first}\n", told.fired));
             }
         }
         for (rule, since) in self.standing.values() {
-            text.push_str(&format!(
-                "still standing at the end: {rule} since {}\n",
-                story::shown(*since, zone)
-            ));
+            text.push_str(&format!("still standing at the end: {rule} since {}\n", since.shown(zone)));
         }
         text.trim_end().to_owned()
     }
