@@ -1,4 +1,4 @@
-//! The workflows: taken by actionlint, least rights, exact versions, and the commands of the project.
+//! The workflows: taken by actionlint, least rights, actions by commit, and the commands of the project.
 
 use std::process::Command;
 
@@ -27,9 +27,9 @@ fn actionlint_takes_every_workflow() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
-/// Rights are given job by job, runs of one branch don't overlap, and each action has an exact version.
+/// Rights are given job by job, runs of one branch don't overlap, and each action is a commit of an exact version.
 #[test]
-fn every_workflow_has_the_least_rights_and_exact_versions() {
+fn every_workflow_has_the_least_rights_and_names_actions_by_commit() {
     for name in WORKFLOWS {
         let (text, value) = workflow(name);
         assert_eq!(value["permissions"], serde_json::json!({}), "{name}");
@@ -38,10 +38,13 @@ fn every_workflow_has_the_least_rights_and_exact_versions() {
         for line in
             text.lines().filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix("uses: "))
         {
-            let version = line.rsplit_once('@').unwrap_or_else(|| panic!("{name}: {line}")).1;
-            let numbers: Vec<&str> = version.trim_start_matches('v').split('.').collect();
+            let (action, version) =
+                line.split_once(" # v").unwrap_or_else(|| panic!("{name}: {line} names no version"));
+            let commit = action.rsplit_once('@').unwrap_or_else(|| panic!("{name}: {line}")).1;
+            let is_commit = commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let numbers: Vec<&str> = version.split('.').collect();
             let is_exact = numbers.len() == 3 && numbers.iter().all(|number| number.parse::<u32>().is_ok());
-            assert!(is_exact, "{name}: {line} is no exact version");
+            assert!(is_commit && is_exact, "{name}: {line} is no commit of an exact version");
             actions += 1;
         }
         assert!(actions > 0 && !text.contains("latest"), "{name}");
