@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use hazstream::assess::Condition;
+use hazstream::log::memory::Faults;
 use hazstream::log::{Input, Topic};
 use serde_json::{Value, json};
 
@@ -53,6 +54,39 @@ fn bounded() {
     assert_eq!(limited["subjects_max"] + limited["held_max"], of_limits, "{limited:?}");
     assert!(limited["subjects_max"] > 0 && limited["held_max"] > 0 && limited["ids_max"] > 0, "{limited:?}");
     assert_eq!(reasons.iter().filter(|reason| *reason == "oversized").count(), 1);
+}
+
+#[test]
+fn bounded_is_a_transaction_too_by_its_changes_though_none_is_due() {
+    let mut city = City::new(RULES, 1);
+    city.pass(2_000);
+    for number in 0..12_000 {
+        let name = format!("s-{number}");
+        city.send(Input::Sensors, &name, 2_000, reading(&name, 1.0));
+    }
+    city.turns(100);
+    let committed = city.committed(Input::Sensors);
+    assert!((8_192..12_000).contains(&committed), "{committed} of 12,000 are committed");
+}
+
+#[test]
+fn bounded_is_what_is_read_while_brokers_are_slow_to_write() {
+    let mut city = City::new(RULES, 1);
+    city.pass(2_000);
+    let mut faults = Faults::default();
+    faults.slow_writes = 1_000;
+    city.broker.set_faults(faults);
+    let send = |city: &mut City, count: usize| {
+        for _ in 0..count {
+            city.send(Input::Sensors, "s", 2_000, reading("s", 1.0));
+        }
+    };
+    send(&mut city, 100);
+    city.pass(800);
+    assert_eq!(city.committed(Input::Sensors), 0, "the transaction is on its way");
+    send(&mut city, 70_000);
+    city.turns(500);
+    assert!(city.committed(Input::Sensors) >= 100, "its end was waited for");
 }
 
 #[test]

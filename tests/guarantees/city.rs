@@ -186,6 +186,19 @@ impl City {
         }
     }
 
+    /// Lets every worker have so many turns, and no time pass.
+    pub fn turns(&mut self, turns: usize) {
+        for _ in 0..turns {
+            self.workers.keys().copied().collect::<Vec<_>>().into_iter().for_each(|at| self.turn(at));
+        }
+    }
+
+    /// How much of an input's first partition is committed.
+    pub fn committed(&self, input: Input) -> i64 {
+        let at = TopicPartition { topic: Topic::Input(input), partition: 0 };
+        self.broker.committed_offset(GROUP, at).unwrap_or(0)
+    }
+
     fn turn(&mut self, at: usize) {
         let Some(process) = self.workers.get_mut(&at) else { return };
         let result = process.worker.step(EventTime::from_ms(self.clock_ms), Duration::ZERO);
