@@ -15,7 +15,7 @@ use crate::taxonomy::{Grade, KindId, Level, Taxonomy};
 /// The rules that are shipped.
 const SHIPPED: &str = include_str!("../../config/rules.yaml");
 
-const RULE_KEYS: [&str; 12] = [
+const RULE_KEYS: [&str; 13] = [
     "name",
     "count",
     "event",
@@ -28,6 +28,7 @@ const RULE_KEYS: [&str; 12] = [
     "level",
     "labels",
     "summary",
+    "summary_zh",
 ];
 
 /// The shipped rules over these windows.
@@ -73,8 +74,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn rule(&mut self, node: &Node, names: &mut BTreeSet<String>) -> Option<Rule> {
-        let known: Vec<&str> = RULE_KEYS.iter().copied().chain(["summary_zh"]).collect();
-        let fields = Fields::of(node, &known, self.problems)?;
+        let fields = Fields::of(node, &RULE_KEYS, self.problems)?;
         let name = fields.required_code("name", self.problems);
         if let Some(At { line, value }) = name
             && !names.insert(value.to_owned())

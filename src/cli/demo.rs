@@ -104,19 +104,19 @@ impl Args {
 
     fn welcome(&self, settings: &Settings, address: SocketAddr, scenarios: &[Scenario]) -> String {
         let zone = &settings.time.zone;
-        let mut text = format!(
+        let told = scenarios.iter().map(|scenario| {
+            let at = self.start.plus_ms(scenario.after_ms).shown(zone);
+            format!("{} {}", &at[11..16], scenario.story.name().replace('_', " "))
+        });
+        format!(
             "A made-up Shaoxing: 6 counties, 103 towns, {} sensors; {} event seconds a second from {} ({}).\n\
-             Metrics http://{address}/metrics · API http://{address}/api/v1/alerts · Ctrl-C ends it.\nOn the script:",
+             Metrics http://{address}/metrics · API http://{address}/api/v1/alerts · Ctrl-C ends it.\nOn the script: {}\n",
             self.sensors,
             self.speed,
             self.start.shown(zone),
             zone.iana_name().unwrap_or("local time"),
-        );
-        for scenario in scenarios {
-            let at = self.start.plus_ms(scenario.after_ms).shown(zone);
-            text.push_str(&format!(" {} {};", &at[11..16], scenario.story.name().replace('_', " ")));
-        }
-        text + "\n"
+            told.collect::<Vec<_>>().join("; "),
+        )
     }
 }
 
