@@ -61,51 +61,63 @@ impl Figure {
     }
 }
 
-/// The page.
+const HEAD: &str = "# Benchmarks
+
+Written by `make bench`. A real Kafka and the load on one core, hazstream on the other; what is compared runs in turns; a
+figure is the median over the rounds. Ratios carry over to other machines better than rates do, but not wholly: each processor
+has its table, the newest that was measured on it.
+";
+
+/// The page, of which the table of this machine's processor is written anew.
 pub struct Report {
-    page: String,
+    model: String,
+    table: String,
 }
 
 impl Report {
     pub fn new(arguments: &Arguments) -> Report {
-        let mut page = String::from(
-            "# Benchmarks\n\nWritten by `make bench`. A real Kafka and the load on one core, hazstream on the other; what is \
-             compared runs in turns; a figure is the median over the rounds. Ratios carry over to other machines, rates do not.\n\n",
-        );
         let processor = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let model = processor.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-        let model = model.map_or("an unknown processor", |(_, model)| model);
-        writeln!(
-            page,
-            "{}, 2 cores of {model}, {} rounds, {} readings of about 276 bytes (lz4, 8 partitions), JVM broker with 512 MB.\n",
+        let model = model.map_or("An unknown processor", |(_, model)| model).to_owned();
+        let table = format!(
+            "{}, 2 cores, {} rounds, {} readings of about 276 bytes (lz4, 8 partitions), JVM broker with 512 MB.\n\n\
+             | id | what | floor | measured | runs |\n|---|---|---|---|---|\n",
             jiff::Timestamp::now().strftime("%Y-%m-%d"),
             arguments.runs,
             arguments.events,
-        )
-        .expect("text can be written");
-        page.push_str("| id | what | floor | measured | runs |\n|---|---|---|---|---|\n");
-        Report { page }
+        );
+        Report { model, table }
     }
 
     pub fn add(&mut self, figure: Figure) {
         let Figure { id, what, floor, found, runs } = figure;
         println!("{id}: {what}: {found} (floor {floor}; {runs})");
-        writeln!(self.page, "| {id} | {what} | {floor} | **{found}** | {runs} |")
+        writeln!(self.table, "| {id} | {what} | {floor} | **{found}** | {runs} |")
             .expect("text can be written");
     }
 
-    pub fn write(mut self, output: &str) -> anyhow::Result<()> {
-        self.page.push_str(NOTES);
-        match output {
-            "-" => println!("{}", self.page),
-            file => std::fs::write(file, self.page)?,
+    pub fn write(self, output: &str) -> anyhow::Result<()> {
+        if output == "-" {
+            println!("{}", self.table);
+            return Ok(());
         }
-        Ok(())
+        let before = std::fs::read_to_string(output).unwrap_or_default();
+        let sections = before.split("\n## ").skip(1).filter_map(|section| section.split_once("\n\n"));
+        let others = sections.filter(|(title, _)| ![self.model.as_str(), NOTES.0].contains(title));
+        let mut page = HEAD.to_owned();
+        for (title, text) in
+            [(self.model.as_str(), self.table.as_str())].into_iter().chain(others).chain([NOTES])
+        {
+            write!(page, "\n## {title}\n\n{}\n", text.trim_end())?;
+        }
+        Ok(std::fs::write(output, page)?)
     }
 }
 
-const NOTES: &str = "
-Where the time of a reading goes: [profile](profile.md). How each is measured (benches/whole):
+/// The last section.
+const NOTES: (&str, &str) = (
+    "How each is measured",
+    "Where the time of a reading goes: [profile](profile.md). The code is in benches/whole.
 
 - R1: the reference polls one message at a time and reads its payload's length, with a queue of 64 MB. The pipeline does all
   of its work: decoding, deduplication, sensor levels, five windows, rules, transactions each 100 ms. Its rate is taken
@@ -126,7 +138,8 @@ Where the time of a reading goes: [profile](profile.md). How each is measured (b
   read as fast as it goes; what that needs at its peak is told beside.
 - T1: kill -9 amid 2,780 readings a second, the same command again at once; from the kill to the first alert of a hazard that
   was reported after it.
-";
+",
+);
 
 /// The middle value.
 pub fn median(values: &[f64]) -> f64 {
