@@ -6,7 +6,7 @@
 # pinned by many public projects. A wrong digest cannot pass: whoever pulls it compares.
 # The last stage starts from nothing: everything in it comes from the build image, by scripts/image-root.
 #
-# Tests build all of it, in a Debian of their own with a Rust of their own (tests/kubernetes/image.rs).
+# Tests build all of it, in a Debian of their own with the machine's Rust (tests/kubernetes/image.rs).
 ARG BUILD_IMAGE=rust:1.95.0-bookworm@sha256:6258907abe69656e41cd992e0b705cdcfabcbbe3db374f92ed2d47121282d4a1
 
 FROM ${BUILD_IMAGE} AS compiled

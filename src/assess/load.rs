@@ -295,26 +295,11 @@ const EVENTS: [(&str, EventKind); 3] =
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::assess::WindowSpec;
-
-    fn windows() -> Windows {
-        let window = |name: &str, size_ms: i64, slide_ms: i64| WindowSpec {
-            name: name.into(),
-            slide_name: String::new(),
-            size_ms,
-            slide_ms,
-            horizon_ms: size_ms,
-        };
-        Windows::new(vec![
-            window("10m", 600_000, 10_000),
-            window("1h", 3_600_000, 60_000),
-            window("24h", 86_400_000, 300_000),
-        ])
-    }
+    use crate::assess::tests::shipped_windows;
 
     fn told(rule: &str) -> Vec<String> {
         let text = format!("rules:\n{rule}");
-        match read_rules("r.yaml", &text, &Taxonomy::shipped(), &windows()) {
+        match read_rules("r.yaml", &text, &Taxonomy::shipped(), &shipped_windows()) {
             Ok(_) => Vec::new(),
             Err(problems) => problems.iter().map(ToString::to_string).collect(),
         }
@@ -322,7 +307,7 @@ mod tests {
 
     #[test]
     fn the_shipped_rules_have_no_problem() {
-        let rules = shipped_rules(&Taxonomy::shipped(), &windows());
+        let rules = shipped_rules(&Taxonomy::shipped(), &shipped_windows());
         assert!(rules.as_ref().is_ok_and(|rules| rules.len() > 5), "{rules:#?}");
     }
 
@@ -375,8 +360,9 @@ mod tests {
 
     #[test]
     fn the_hash_names_the_rule_and_not_its_comments() {
-        let read =
-            |text: &str| read_rules("r", text, &Taxonomy::shipped(), &windows()).unwrap()[0].hash.clone();
+        let read = |text: &str| {
+            read_rules("r", text, &Taxonomy::shipped(), &shipped_windows()).unwrap()[0].hash.clone()
+        };
         let rule = "rules:\n  - name: a\n    level_at_least: red\n    summary: s\n    summary_zh: s\n";
         assert_eq!(read(rule), read(&format!("# why\n{rule}")));
         assert_ne!(read(rule), read(&rule.replace("red", "orange")));

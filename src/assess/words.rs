@@ -56,15 +56,15 @@ pub fn words(draft: &Draft<'_>, taxonomy: &Taxonomy, zone: &TimeZone) -> Vec<Wor
     words.push(Word::new("level", level(level_now)));
     match draft.what {
         Some(What::Level { quantity, side, .. }) => {
-            let (names, unit) = measured(taxonomy, quantity);
-            words.extend([Word::new("quantity", names), Word::same("unit", unit), Word::same("side", side)]);
+            words.extend(measured(taxonomy, quantity));
+            words.push(Word::same("side", side));
         }
         Some(What::Silent { last }) => words.push(Word::same("last", last.shown(zone))),
         Some(What::Stage { kind, stage, .. } | What::Held { kind, stage }) => {
-            words.extend(stage_of(taxonomy, kind, stage));
+            words.extend(reached(taxonomy, kind, stage));
         }
         Some(What::Overdue { kind, stage, due }) => {
-            words.extend(stage_of(taxonomy, kind, stage));
+            words.extend(reached(taxonomy, kind, stage));
             words.push(Word::same("due", due.shown(zone)));
         }
         _ => {}
@@ -95,14 +95,18 @@ fn filled(template: &str, words: &[Word], language: impl Fn(&Word) -> &str) -> S
     text
 }
 
-/// A region's names, with its county's before a town's; its code where the taxonomy has none.
+/// English and Chinese names; the code twice, where the taxonomy has none.
+fn names(code: &str, known: Option<(&str, &str)>) -> (String, String) {
+    let (en, zh) = known.unwrap_or((code, code));
+    (en.to_owned(), zh.to_owned())
+}
+
+/// A region's names, with its county's before a town's.
 fn place(taxonomy: &Taxonomy, code: &str) -> (String, String) {
-    let names = |code: &str| {
-        let regions = &taxonomy.regions;
-        regions.by_code(code).map(|id| (regions.name_en(id).to_owned(), regions.name_zh(id).to_owned()))
-    };
-    let (en, zh) = names(code).unwrap_or_else(|| (code.to_owned(), code.to_owned()));
-    match code.get(..6).filter(|_| code.len() == 9).and_then(names) {
+    let regions = &taxonomy.regions;
+    let known = |code: &str| regions.by_code(code).map(|id| (regions.name_en(id), regions.name_zh(id)));
+    let (en, zh) = names(code, known(code));
+    match code.get(..6).filter(|_| code.len() == 9).and_then(known) {
         Some((county_en, county_zh)) => (format!("{en}, {county_en}"), format!("{county_zh}{zh}")),
         None => (en, zh),
     }
@@ -110,33 +114,22 @@ fn place(taxonomy: &Taxonomy, code: &str) -> (String, String) {
 
 fn sector(taxonomy: &Taxonomy, code: &str) -> (String, String) {
     let sectors = &taxonomy.sectors;
-    match sectors.find(code) {
-        Some(id) => (sectors.name_en(id).to_owned(), sectors.name_zh(id).to_owned()),
-        None => (code.to_owned(), code.to_owned()),
-    }
+    names(code, sectors.find(code).map(|id| (sectors.name_en(id), sectors.name_zh(id))))
 }
 
-/// A quantity's names and its unit.
-fn measured(taxonomy: &Taxonomy, code: &str) -> ((String, String), String) {
-    match taxonomy.quantities.find(code).map(|id| taxonomy.quantities.get(id)) {
-        Some(quantity) => ((quantity.name_en.clone(), quantity.name_zh.clone()), quantity.unit.clone()),
-        None => ((code.to_owned(), code.to_owned()), String::new()),
-    }
+fn measured(taxonomy: &Taxonomy, code: &str) -> [Word; 2] {
+    let known = taxonomy.quantities.find(code).map(|id| taxonomy.quantities.get(id));
+    let called = known.map(|quantity| (quantity.name_en.as_str(), quantity.name_zh.as_str()));
+    let unit = known.map_or("", |quantity| &quantity.unit);
+    [Word::new("quantity", names(code, called)), Word::same("unit", unit)]
 }
 
-fn stage_of(taxonomy: &Taxonomy, kind: &str, stage: &str) -> [Word; 2] {
+fn reached(taxonomy: &Taxonomy, kind: &str, stage: &str) -> [Word; 2] {
     let known = taxonomy.kinds.find(kind).map(|id| taxonomy.kinds.get(id));
-    let reached = known.and_then(|known| Some(known.get(known.stage(stage)?)));
-    [
-        match known {
-            Some(kind) => Word::new("kind", (kind.name_en.clone(), kind.name_zh.clone())),
-            None => Word::same("kind", kind),
-        },
-        match reached {
-            Some(stage) => Word::new("stage", (stage.name_en.clone(), stage.name_zh.clone())),
-            None => Word::same("stage", stage),
-        },
-    ]
+    let called = known.map(|kind| (kind.name_en.as_str(), kind.name_zh.as_str()));
+    let known = known.and_then(|kind| Some(kind.get(kind.stage(stage)?)));
+    let stage_called = known.map(|stage| (stage.name_en.as_str(), stage.name_zh.as_str()));
+    [Word::new("kind", names(kind, called)), Word::new("stage", names(stage, stage_called))]
 }
 
 fn level(level: Option<Level>) -> (String, String) {

@@ -27,3 +27,25 @@ fn every_base_image_is_pinned_by_digest() {
     let stages: Vec<&str> = dockerfile.lines().filter_map(|line| line.strip_prefix("FROM ")).collect();
     assert_eq!(stages, ["${BUILD_IMAGE} AS compiled", "scratch"]);
 }
+
+/// The layer of the dependencies is built before anything is there, so every file that Cargo.toml names must be touched; and
+/// what is copied must not be ignored.
+#[test]
+fn the_dependency_layer_has_every_file_that_cargo_asks_for() {
+    let dockerfile = read(&root().join("Dockerfile"));
+    let (_, touched) = dockerfile.split_once("&& touch ").unwrap();
+    let touched: Vec<&str> = touched.lines().next().unwrap().split(' ').collect();
+    let manifest = read(&root().join("Cargo.toml"));
+    let named = manifest.lines().filter_map(|line| line.strip_prefix("path = \"")?.split('"').next());
+    for file in named.filter(|file| !file.starts_with("src/")) {
+        assert!(touched.contains(&file), "the Dockerfile's dependency layer has no {file}: touch it there");
+    }
+    let admitted = read(&root().join(".dockerignore"));
+    let everything = dockerfile.lines().filter_map(|line| line.strip_prefix("COPY ")?.rsplit_once(' '));
+    for (from, _) in everything.filter(|(from, _)| !from.starts_with("--from")) {
+        for file in from.split(' ') {
+            let line = format!("!{file}");
+            assert!(admitted.lines().any(|one| one == line), ".dockerignore keeps {file} out of the build");
+        }
+    }
+}

@@ -180,16 +180,16 @@ impl City {
         while self.clock_ms < end_ms {
             self.clock_ms = (self.clock_ms + TURN_MS).min(end_ms);
             self.broker.advance(EventTime::from_ms(self.clock_ms));
-            for at in self.workers.keys().copied().collect::<Vec<_>>() {
-                self.turn(at);
-            }
+            self.turns(1);
         }
     }
 
     /// Lets every worker have so many turns, and no time pass.
     pub fn turns(&mut self, turns: usize) {
         for _ in 0..turns {
-            self.workers.keys().copied().collect::<Vec<_>>().into_iter().for_each(|at| self.turn(at));
+            for at in self.workers.keys().copied().collect::<Vec<_>>() {
+                self.turn(at);
+            }
         }
     }
 

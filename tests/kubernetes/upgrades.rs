@@ -134,7 +134,8 @@ pub fn change(release: &mut Release, sets: &[&str], value: &str, hash: &str, [fr
     assert_eq!(identities(release), pods, "no pod was started again");
 }
 
-/// The hashes of the rules, or of the taxonomy, that pods have in force: one, when they agree; an empty one, where one does not answer.
+/// The hashes of the rules, or of the taxonomy, that pods have in force: one, when they agree; an empty one, where one does
+/// not answer.
 fn in_force(release: &Release, hash: &str) -> BTreeSet<String> {
     let pods = release.pods();
     let of = |pod| {

@@ -24,14 +24,22 @@ struct Happening {
     partition: u32,
 }
 
-fn settings(threshold: u64, clear: u64, emit: Emit) -> Settings {
-    let window = |name: &str, size_s: i64, slide_s: i64| WindowSpec {
+fn window(name: &str, size_s: i64, slide_s: i64) -> WindowSpec {
+    WindowSpec {
         name: name.into(),
         slide_name: format!("{slide_s}s"),
         size_ms: size_s * 1000,
         slide_ms: slide_s * 1000,
         horizon_ms: size_s * 1000,
-    };
+    }
+}
+
+/// Those that the shipped rules name.
+pub(super) fn shipped_windows() -> Windows {
+    Windows::new(vec![window("10m", 600, 10), window("1h", 3_600, 60), window("24h", 86_400, 300)])
+}
+
+fn settings(threshold: u64, clear: u64, emit: Emit) -> Settings {
     let rule = Rule {
         name: "cluster".into(),
         hash: "sha256:0".into(),

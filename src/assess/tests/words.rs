@@ -17,30 +17,18 @@ fn signal(subject: Subject, what: What) -> Signal {
     }
 }
 
-/// Those that the shipped rules name.
-fn windows() -> Windows {
-    let window = |name: &str, size_ms: i64, slide_ms: i64| WindowSpec {
-        name: name.into(),
-        slide_name: String::new(),
-        size_ms,
-        slide_ms,
-        horizon_ms: size_ms,
-    };
-    Windows::new(vec![
-        window("10m", 600_000, 10_000),
-        window("1h", 3_600_000, 60_000),
-        window("24h", 86_400_000, 300_000),
-    ])
+/// The shipped rules, in China's time.
+fn shipped() -> Settings {
+    let windows = shipped_windows();
+    let rules = shipped_rules(&Taxonomy::shipped(), &windows).unwrap();
+    Settings { windows, rules, zone: TimeZone::fixed(jiff::tz::offset(8)), ..settings(3, 2, Emit::Latest) }
 }
 
 /// What the alerts about one subject say, and with which status, as it goes through all this.
 fn said(subject: &Subject, all: Vec<What>) -> Vec<[String; 3]> {
-    let rules = shipped_rules(&Taxonomy::shipped(), &windows()).unwrap();
-    let zone = TimeZone::fixed(jiff::tz::offset(8));
-    let settings = Settings { windows: windows(), rules, zone, ..settings(3, 2, Emit::Latest) };
     let mut tally = tallies(&[at(0, &[])]).remove(0);
     tally.signals = all.into_iter().map(|what| signal(subject.clone(), what)).collect();
-    let events = alert_events(&run(settings, &[tally], None));
+    let events = alert_events(&run(shipped(), &[tally], None));
     let text = |event: &AlertEvent, name: &str| event.alert.annotations[name].clone();
     events
         .iter()
@@ -94,11 +82,9 @@ fn an_overdue_order_says_when_it_was_due_and_still_does_when_it_is_closed() {
 #[test]
 fn a_cluster_says_how_many_and_within_how_long() {
     let cell = |region: &str| Cell { region: region.into(), sector: "mining".into() };
-    let rules = shipped_rules(&Taxonomy::shipped(), &windows()).unwrap();
-    let settings = Settings { windows: windows(), rules, ..settings(3, 2, Emit::Latest) };
     let mut tally = tallies(&[at(0, &[5, 6, 7])]).remove(0);
     tally.cells = vec![cell("330681")];
-    let events = alert_events(&run(settings, &[tally], None));
+    let events = alert_events(&run(shipped(), &[tally], None));
     assert_eq!(events[0].alert.annotations["summary_zh"], "诸暨市矿山24小时内发现重大隐患3处（阈值3）");
 }
 

@@ -164,7 +164,7 @@ impl Cluster {
         }
         for (at, partition) in &mut self.partitions {
             if at.topic == topic {
-                partition.compact(i64::MAX);
+                partition.compact();
             }
         }
     }
@@ -198,7 +198,7 @@ impl Cluster {
             return;
         }
         if is_compacted(at.topic) {
-            partition.compact(i64::MAX);
+            partition.compact();
             return;
         }
         let read = self.groups.values().filter_map(|group| group.committed_now(at)).min();

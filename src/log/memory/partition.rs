@@ -64,7 +64,7 @@ pub(super) struct Partition {
     end: i64,
     /// The first offset of each open transaction.
     open: BTreeMap<ProducerId, i64>,
-    /// How many records and markers were left when it was compacted or cut last.
+    /// How many records and markers were left when it was compacted last.
     kept: usize,
 }
 
@@ -139,10 +139,9 @@ impl Partition {
     }
 
     /// What a cleaner does to a compacted topic: of each key only the newest committed record stays, tombstones,
-    /// aborted records and markers go. The newest records from `keep_from` on are left alone, as is what is not stable.
-    pub(super) fn compact(&mut self, keep_from: i64) {
-        let limit = self.stable_end().min(keep_from);
-        let upper = self.index(limit);
+    /// aborted records and markers go. What is not stable is left alone.
+    pub(super) fn compact(&mut self) {
+        let upper = self.index(self.stable_end());
         let mut seen: HashSet<&[u8]> = HashSet::new();
         for entry in self.entries.range(upper..) {
             if let (Content::Data(payload), Fate::Committed) = (&entry.content, entry.fate) {
@@ -159,11 +158,8 @@ impl Partition {
                 _ => false,
             };
         }
-        let mut at = 0;
-        self.entries.retain(|_| {
-            at += 1;
-            keep.get(at - 1).copied().unwrap_or(true)
-        });
+        let mut keep = keep.into_iter();
+        self.entries.retain(|_| keep.next().unwrap_or(true));
         self.kept = self.entries.len();
     }
 
@@ -174,11 +170,9 @@ impl Partition {
             self.entries.pop_front();
         }
         self.first = self.first.max(before);
-        self.kept = self.entries.len();
     }
 
-    /// Whether it holds twice as many records and markers as it should, or, where it could not be made that small, as it was
-    /// left with.
+    /// Whether it holds twice as many records and markers as it should, or as compaction left: it may hold more keys.
     pub(super) fn is_to_be_cleaned(&self, retained: usize) -> bool {
         self.entries.len() >= 2 * retained.max(self.kept)
     }
