@@ -23,7 +23,7 @@ pub struct Cells {
     pub judged: Vec<i64>,
     /// Slices to be written at the next commit.
     pub dirty: BTreeSet<DirtySlice>,
-    /// (cell, window) whose count or coverage changed since the last emission round.
+    /// (cell, window) whose count or coverage changed since the last emission round, and that did not wait already.
     pub changed: Vec<(u32, u16)>,
     /// Counts that came later than a window's horizon since they were last asked for.
     pub too_late: u64,
@@ -35,6 +35,14 @@ pub struct Cells {
     keys: Vec<tally::Cell>,
     cells: Vec<Cell>,
     measures: Vec<String>,
+}
+
+/// Where a slice of a tally lies: the same for all counts of it.
+pub struct Spot {
+    /// By grid: its index there; `None`: it came later than the horizon.
+    pub index: Vec<Option<i64>>,
+    /// By window: whether the window as it stands covers it.
+    within: Vec<bool>,
 }
 
 /// A slice that was added ahead of time and has now been reached: cell, measure, window, and the window ends to judge.
@@ -144,43 +152,40 @@ impl Cells {
         }
     }
 
-    /// By grid, whether its horizon takes a count of the slice that begins at `slice` and is `finest_ms` wide.
-    pub fn taken(&self, slice: EventTime, finest_ms: i64, event_clock: EventTime) -> Vec<bool> {
+    /// Where a slice that begins at `slice` and is `finest_ms` wide lies, for the counts of it that are about to be added.
+    pub fn spot(&mut self, slice: EventTime, finest_ms: i64, event_clock: EventTime) -> Spot {
         let late_ms = event_clock.since_ms(slice.plus_ms(finest_ms));
-        self.windows.grids.iter().map(|grid| late_ms < grid.horizon_ms).collect()
+        let grids = self.windows.grids.iter();
+        let index: Vec<Option<i64>> =
+            grids.map(|grid| (late_ms < grid.horizon_ms).then(|| grid.index(slice))).collect();
+        for (g, grid) in self.windows.grids.iter().enumerate() {
+            let is_stored = |index: &i64| grid.source.is_none() || *index < self.open[g];
+            self.dirty.extend(index[g].filter(is_stored).map(|index| (g as u16, index)));
+        }
+        // A slice that has left a window is only kept for judging older window ends: adding it to the running count would
+        // add what nobody will ever subtract.
+        let is_within = |w: usize, index: i64| {
+            index < self.as_of[w] && index >= self.as_of[w].saturating_sub(size_slices(&self.windows, w))
+        };
+        let grid_of = self.windows.grid_of.iter().enumerate();
+        let within = grid_of.map(|(w, &g)| index[g].is_some_and(|index| is_within(w, index))).collect();
+        Spot { index, within }
     }
 
     /// Adds a tally's count to every grid that takes it.
-    pub fn add(
-        &mut self,
-        (cell, measure): (u32, usize),
-        slice: EventTime,
-        count: u32,
-        taken: &[bool],
-        rules: &[Rule],
-    ) {
+    pub fn add(&mut self, (cell, measure): (u32, usize), spot: &Spot, count: u32, rules: &[Rule]) {
         self.track(cell, measure, rules);
-        let track = self.cells[cell as usize].tracks[measure].as_deref_mut().expect("track() made it");
-        for (g, grid) in self.windows.grids.iter().enumerate() {
-            let index = grid.index(slice);
-            if !taken[g] {
-                self.too_late += u64::from(count);
-                continue;
-            }
-            track.series[g].add(index, count);
-            if grid.source.is_none() || index < self.open[g] {
-                self.dirty.insert((g as u16, index));
+        let Cell { tracks, emitted, .. } = &mut self.cells[cell as usize];
+        let track = tracks[measure].as_deref_mut().expect("track() made it");
+        for (series, index) in track.series.iter_mut().zip(&spot.index) {
+            match *index {
+                Some(index) => series.add(index, count),
+                None => self.too_late += u64::from(count),
             }
         }
-        for (w, &g) in self.windows.grid_of.iter().enumerate() {
-            let index = self.windows.grids[g].index(slice);
-            let size = size_slices(&self.windows, w);
-            // A slice that has left the window is only kept for judging older window ends: adding it to the running
-            // count would add what nobody will ever subtract.
-            if taken[g] && index < self.as_of[w] && index >= self.as_of[w].saturating_sub(size) {
-                track.counts[w] += u64::from(count);
-                self.changed.push((cell, w as u16));
-            }
+        for (w, _) in spot.within.iter().enumerate().filter(|(_, within)| **within) {
+            track.counts[w] += u64::from(count);
+            wait(emitted, (cell, w), &mut self.changed);
         }
     }
 
@@ -213,7 +218,7 @@ impl Cells {
     fn slide_window(&mut self, w: usize, (old, new): (i64, i64), entered: &mut Vec<Entered>) {
         let size = size_slices(&self.windows, w);
         let g = self.windows.grid_of[w];
-        for (cell, tracks) in self.cells.iter_mut().map(|cell| &mut cell.tracks).enumerate() {
+        for (cell, Cell { tracks, emitted, .. }) in self.cells.iter_mut().enumerate() {
             let mut changed = false;
             for (measure, track) in tracks.iter_mut().enumerate() {
                 let Some(track) = track else { continue };
@@ -234,7 +239,7 @@ impl Cells {
                 }
             }
             if changed {
-                self.changed.push((cell as u32, w as u16));
+                wait(emitted, (cell as u32, w), &mut self.changed);
             }
         }
     }
@@ -291,7 +296,13 @@ impl Cells {
     /// Takes in how many sensors an input partition hears and expects in a cell.
     pub fn set_coverage(&mut self, cell: u32, source: (Input, u32), (heard, expected): (u32, u32)) {
         self.cells[cell as usize].coverage.insert(source, (heard, expected));
-        self.changed.extend((0..self.as_of.len()).map(|w| (cell, w as u16)));
+        self.emit_anew(cell);
+    }
+
+    /// Lets every window of a cell wait to be emitted.
+    pub fn emit_anew(&mut self, cell: u32) {
+        let emitted = &mut self.cells[cell as usize].emitted;
+        (0..self.as_of.len()).for_each(|w| wait(emitted, (cell, w), &mut self.changed));
     }
 
     /// The oldest window end of which anything can still be kept.
@@ -302,15 +313,13 @@ impl Cells {
             - size_slices(&self.windows, window)
     }
 
-    /// The window ends, closed already, that a count added to `slice` has changed.
-    pub fn closed_ends(&self, cell: u32, slice: EventTime, taken: &[bool]) -> Vec<(u32, u16, i64)> {
+    /// The window ends, closed already, that a count added at `spot` has changed.
+    pub fn closed_ends(&self, cell: u32, spot: &Spot) -> Vec<(u32, u16, i64)> {
         let mut ends = Vec::new();
         for (w, &g) in self.windows.grid_of.iter().enumerate() {
-            let first = self.windows.grids[g].index(slice) + 1;
-            let last = self.judged[w].min(first - 1 + size_slices(&self.windows, w));
-            if taken[g] {
-                ends.extend((first..=last).map(|end| (cell, w as u16, end)));
-            }
+            let Some(index) = spot.index[g] else { continue };
+            let last = self.judged[w].min(index + size_slices(&self.windows, w));
+            ends.extend((index + 1..=last).map(|end| (cell, w as u16, end)));
         }
         ends
     }
@@ -325,6 +334,13 @@ impl Cells {
     pub fn slices(&self) -> u64 {
         let tracks = self.cells.iter().flat_map(|cell| cell.tracks.iter()).flatten();
         tracks.flat_map(|track| &track.series).map(|series| series.len() as u64).sum()
+    }
+}
+
+/// Lets a (cell, window) wait to be emitted.
+fn wait(emitted: &mut [Emitted], (cell, window): (u32, usize), changed: &mut Vec<(u32, u16)>) {
+    if !std::mem::replace(&mut emitted[window].waiting, true) {
+        changed.push((cell, window as u16));
     }
 }
 

@@ -7,7 +7,7 @@
 //! fallen back since, the alert fires and resolves at once, reason `late`.
 
 use super::cell::Watch;
-use super::cells::{Cells, Entered};
+use super::cells::{Cells, Entered, Spot};
 use super::draft::Draft;
 use super::judge::Judge;
 use super::rule::{Condition, Rule};
@@ -39,25 +39,18 @@ impl Limits {
 }
 
 impl Judge<'_> {
-    /// After `delta` was added to the slice that starts at `slice`: judges the window ends that cover it.
-    pub fn added(
-        &mut self,
-        cells: &mut Cells,
-        (cell, measure): (u32, usize),
-        slice: EventTime,
-        delta: u64,
-        taken: &[bool],
-    ) {
+    /// After `delta` was added to the slice at `spot`: judges the window ends that cover it.
+    pub fn added(&mut self, cells: &mut Cells, (cell, measure): (u32, usize), spot: &Spot, delta: u64) {
         let watches = cells.get(cell).track(measure).map_or(0, |track| track.watches.len());
         for watch in 0..watches {
             let Some(track) = cells.get(cell).track(measure) else { return };
             let Watch { rule, since, .. } = track.watches[watch];
             let limits = Limits::of(&self.rules[rule]);
             let grid = cells.windows.grid_of[limits.window];
-            if !taken[grid] || track.series[grid].total() < limits.threshold {
+            let Some(index) = spot.index[grid] else { continue };
+            if track.series[grid].total() < limits.threshold {
                 continue;
             }
-            let index = cells.windows.grids[grid].index(slice);
             // No window end before index + 1 has changed: an episode under way by then is all there is to tell.
             if since.is_some_and(|since| since <= index + 1) {
                 continue;

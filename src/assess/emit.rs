@@ -81,12 +81,9 @@ impl Emission {
         out: &mut Vec<Output>,
     ) {
         for (cell, window) in std::mem::take(&mut cells.changed) {
-            let emitted = &mut cells.get_mut(cell).emitted[usize::from(window)];
-            if !emitted.waiting {
-                emitted.waiting = true;
-                let due = emitted.at_ms.saturating_add(emit_every_ms).max(clock.ms);
-                self.due.entry(due).or_default().push((cell, window));
-            }
+            let emitted = cells.get(cell).emitted[usize::from(window)];
+            let due = emitted.at_ms.saturating_add(emit_every_ms).max(clock.ms);
+            self.due.entry(due).or_default().push((cell, window));
         }
         while let Some(entry) = self.due.first_entry().filter(|entry| *entry.key() <= clock.ms) {
             for (cell, window) in entry.remove() {

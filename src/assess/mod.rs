@@ -296,16 +296,15 @@ fn add_counts(
     let finest_ms = cells.windows.finest_slice_ms();
     let places: Vec<u32> = tally.cells.iter().map(|cell| cells.intern(cell)).collect();
     let measures: Vec<usize> = tally.measures.iter().map(|name| cells.measure(name)).collect();
-    let (mut slice, mut taken) = (EventTime::MIN, Vec::new());
-    for count in &tally.counts {
-        let at = (places[usize::from(count.cell)], measures[usize::from(count.measure)]);
-        if taken.is_empty() || count.slice != slice {
-            (slice, taken) = (count.slice, cells.taken(count.slice, finest_ms, before));
-        }
-        cells.add(at, count.slice, count.count, &taken, judge.rules);
-        judge.added(cells, at, count.slice, u64::from(count.count), &taken);
-        if closes {
-            corrections.extend(cells.closed_ends(at.0, count.slice, &taken));
+    for counts in tally.counts.chunk_by(|one, next| one.slice == next.slice) {
+        let spot = cells.spot(counts[0].slice, finest_ms, before);
+        for count in counts {
+            let at = (places[usize::from(count.cell)], measures[usize::from(count.measure)]);
+            cells.add(at, &spot, count.count, judge.rules);
+            judge.added(cells, at, &spot, u64::from(count.count));
+            if closes {
+                corrections.extend(cells.closed_ends(at.0, &spot));
+            }
         }
     }
     corrections.into_iter().collect()

@@ -49,11 +49,6 @@ impl Series {
         self.add(index, count);
     }
 
-    /// The count of slice `index`.
-    pub fn get(&self, index: i64) -> u32 {
-        self.place(self.offset(index)).map_or(0, |at| self.slices[at].1)
-    }
-
     /// The sum over slices [from, to).
     pub fn sum(&self, from: i64, to: i64) -> u64 {
         self.range(from, to).map(|(_, count)| u64::from(count)).sum()

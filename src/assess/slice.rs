@@ -4,12 +4,17 @@
 //! two. It stays small, for a task's cells are few (regions × sectors ÷ partitions), and it never holds more than one slice
 //! of time, so that nothing old is written again.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use super::cells::Cells;
+use super::cells::{Cells, DirtySlice};
 use super::rule::Rule;
 use super::window::Windows;
 use crate::tally::Cell;
+
+/// Slices looked at in one pass, about: a backlog must not need a city's memory at once.
+const RUN_SLICES_MAX: i64 = 1_000;
 
 /// What all cells hold in one slice. Cells and measures go by their names, so that it explains itself under any taxonomy.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,29 +42,45 @@ pub fn key(windows: &Windows, grid: u16, index: i64) -> String {
     format!("{}-{}|{index}", grid.slide_ms, grid.horizon_ms)
 }
 
+/// Runs of slices of one grid that follow each other, first and last of each: what they hold is found in one pass.
+pub fn runs(slices: BTreeSet<DirtySlice>) -> Vec<(u16, i64, i64)> {
+    let mut runs: Vec<(u16, i64, i64)> = Vec::new();
+    for (grid, index) in slices {
+        match runs.last_mut() {
+            Some(run) if run.0 == grid && run.2 + 1 == index && run.2 - run.1 < RUN_SLICES_MAX => {
+                run.2 = index
+            }
+            _ => runs.push((grid, index, index)),
+        }
+    }
+    runs
+}
+
 impl Cells {
-    /// What all cells hold in one slice.
-    pub fn slice(&self, grid: u16, index: i64) -> SliceRecord<'_> {
-        let mut record = SliceRecord::default();
-        let mut places: Vec<Option<u16>> = vec![None; self.measures().len()];
+    /// What all cells hold in each of a grid's slices from `first` to `last`.
+    pub fn records(&self, grid: u16, first: i64, last: i64) -> Vec<SliceRecord<'_>> {
+        let mut records: Vec<SliceRecord<'_>> = (first..=last).map(|_| SliceRecord::default()).collect();
+        let mut places: Vec<Vec<Option<u16>>> = vec![vec![None; self.measures().len()]; records.len()];
+        // The cell that each record speaks of last.
+        let mut last_cell = vec![None; records.len()];
         for (name, cell) in self.iter() {
-            let mut counts = Vec::new();
             for (measure, track) in self.get(cell).tracks.iter().enumerate() {
                 let Some(track) = track else { continue };
-                let count = track.series[usize::from(grid)].get(index);
-                if count > 0 {
-                    let place = *places[measure].get_or_insert_with(|| {
-                        record.measures.push(&self.measures()[measure]);
-                        (record.measures.len() - 1) as u16
+                for (index, count) in track.series[usize::from(grid)].range(first, last.saturating_add(1)) {
+                    let nth = (index - first) as usize;
+                    let SliceRecord { measures, cells } = &mut records[nth];
+                    let place = *places[nth][measure].get_or_insert_with(|| {
+                        measures.push(&self.measures()[measure]);
+                        (measures.len() - 1) as u16
                     });
-                    counts.push((place, count));
+                    if last_cell[nth].replace(cell) != Some(cell) {
+                        cells.push(CellRecord(&name.region, &name.sector, Vec::new()));
+                    }
+                    cells.last_mut().expect("it was pushed").2.push((place, count));
                 }
             }
-            if !counts.is_empty() {
-                record.cells.push(CellRecord(&name.region, &name.sector, counts));
-            }
         }
-        record
+        records
     }
 
     /// Puts a slice back that the state remembers; `None` empties it. A slice whose window is no longer configured is left

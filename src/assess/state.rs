@@ -52,10 +52,11 @@ impl AssessTask {
 
     /// Writes what changed since the last call.
     pub fn flush(&mut self, out: &mut Vec<Output>) {
-        for (grid, index) in std::mem::take(&mut self.cells.dirty) {
-            let slice = self.cells.slice(grid, index);
-            let value = (!slice.is_empty()).then(|| encode(&slice));
-            self.write("slice", slice::key(&self.cells.windows, grid, index), value, out);
+        for (grid, first, last) in slice::runs(std::mem::take(&mut self.cells.dirty)) {
+            for (index, slice) in (first..).zip(self.cells.records(grid, first, last)) {
+                let value = (!slice.is_empty()).then(|| encode(&slice));
+                self.write("slice", slice::key(&self.cells.windows, grid, index), value, out);
+            }
         }
         for (id, stored) in self.book.take_changed() {
             let value = [&[VERSION], stored.as_slice()].concat();
@@ -175,10 +176,9 @@ impl AssessTask {
             }
         }
         // What was waiting to be emitted is not stored: everything is written once more.
-        let windows = self.cells.as_of.len() as u16;
         let cells: Vec<u32> = self.cells.iter().map(|(_, cell)| cell).collect();
-        self.cells.changed = cells.iter().flat_map(|&cell| (0..windows).map(move |w| (cell, w))).collect();
         for cell in cells {
+            self.cells.emit_anew(cell);
             self.resume_watches(cell);
         }
     }

@@ -8,9 +8,10 @@
 
 use std::hint::black_box;
 
-use super::{CollectTask, admit, id_and_time};
-use crate::collect::dedup::SeenIds;
-use crate::event::{Event, Reject};
+use super::dedup::SeenIds;
+use super::world::World;
+use super::{CollectTask, id_and_time};
+use crate::event::{Decoder, Event, Reason, Reject};
 use crate::log::Record;
 
 /// Records in a batch: enough to overlap their waits, few enough to stay in the nearest cache.
@@ -54,4 +55,44 @@ impl CollectTask {
         }
         black_box(touched);
     }
+}
+
+/// The event of a record, if it is valid and its clock is sane: what can be said without any state.
+pub(super) fn admit<'a>(
+    decoder: &mut Decoder,
+    record: &Record<'a>,
+    world: &mut World,
+) -> Result<Event<'a>, Reject> {
+    let mut event = decoder.decode(record);
+    // An event is large: it stays where it was decoded.
+    if let Ok(decoded) = &event
+        && let Some(reject) = objection(decoded, record, world)
+    {
+        event = Err(reject);
+    }
+    event
+}
+
+/// What speaks against a valid event.
+fn objection(event: &Event<'_>, record: &Record<'_>, world: &mut World) -> Option<Reject> {
+    let (id, time) = id_and_time(event);
+    let ahead_ms = time.since_ms(record.arrival);
+    let most = world.settings.max_future_skew_ms;
+    if ahead_ms > most {
+        let name = match event {
+            Event::Reading(reading) => &*reading.sensor_id,
+            Event::Inspection(_) | Event::Stage(_) | Event::Record(_) | Event::Command(_) => id,
+        };
+        world.numbers.quarantined = Some(name.to_owned());
+        let detail =
+            format!("time: {ahead_ms} ms ahead of its arrival, at most {most} ms are allowed ({name})");
+        return Some(Reject { reason: Reason::ClockAhead, detail });
+    }
+    if let Event::Command(command) = event
+        && (command.alert_id.len() < 16 || !command.alert_id.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    {
+        let detail = format!("alert_id: `{}` is not an alert's id: 16 or more hex digits", command.alert_id);
+        return Some(Reject { reason: Reason::UnknownAlert, detail });
+    }
+    None
 }

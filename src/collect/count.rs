@@ -12,6 +12,8 @@ use crate::event::EventTime;
 use crate::event::Quality;
 use crate::taxonomy::{MeasureId, QuantityId, Taxonomy};
 
+/// Slices found without a search: where readings come out of order, each falls into another one than that before.
+const RECENT: usize = 64;
 const QUALITIES: [Quality; 3] = [Quality::Good, Quality::Uncertain, Quality::Bad];
 
 /// Readings of one slice by class and leaf cell.
@@ -33,6 +35,8 @@ pub struct Counts {
     slices: Vec<Slice>,
     /// The slice of the reading before; most readings fall into the same one.
     current: usize,
+    /// By the number of a slice, modulo: where it was found last.
+    recent: [usize; RECENT],
     by_start: BTreeMap<EventTime, usize>,
     /// Emptied slices, their rows kept.
     spare: Vec<Slice>,
@@ -61,6 +65,7 @@ impl Counts {
             class_of,
             slices: Vec::new(),
             current: 0,
+            recent: [0; RECENT],
             by_start: BTreeMap::new(),
             spare: Vec::new(),
             rare: BTreeMap::new(),
@@ -131,9 +136,19 @@ impl Counts {
 
     fn slice_of(&mut self, time: EventTime) -> usize {
         let start = time.floor_to(self.slice_ms);
-        if let Some(index) = self.by_start.get(&start) {
-            return *index;
+        let recent = (start.ms / self.slice_ms).unsigned_abs() as usize % RECENT;
+        let known = self.recent[recent];
+        if self.slices.get(known).is_some_and(|slice| slice.start == start) {
+            return known;
         }
+        self.recent[recent] = match self.by_start.get(&start) {
+            Some(index) => *index,
+            None => self.open(start),
+        };
+        self.recent[recent]
+    }
+
+    fn open(&mut self, start: EventTime) -> usize {
         let mut slice = self.spare.pop().unwrap_or_default();
         slice.start = start;
         slice.readings.resize(self.classes.len() * self.cells, 0);

@@ -2,9 +2,11 @@
 //!
 //! A table of 64-byte lines, each of five ids (a 64-bit hash and the millisecond when it arrived), so that one cache line
 //! answers both "was it heard?" and "where is room?": an expired id is simply overwritten. A line that is full of live
-//! ids spills into a small set; the mark that says so expires like the ids it stands for. Two different ids are taken for
-//! one only if their 64-bit hashes agree: at 20,000 events a second and ten minutes' horizon that happens once in two or
-//! three years (12 million live ids × 6.3e11 new ones a year ÷ 2^64 = 0.4 a year).
+//! ids spills into a small set; the mark that says so expires like the ids it stands for. When too many have spilled, the
+//! table grows by an eighth, a line at a time (Litwin, Linear hashing, VLDB 1980): each new line takes its ids from one old
+//! line, so that no growth moves the whole table or needs room for two. Two different ids are taken for one only if their
+//! 64-bit hashes agree: at 20,000 events a second and ten minutes' horizon that happens once in two or three years (12
+//! million live ids × 6.3e11 new ones a year ÷ 2^64 = 0.4 a year).
 
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
@@ -13,6 +15,10 @@ use crate::event::EventTime;
 
 const IDS_PER_LINE: usize = 5;
 const LINES_MIN: usize = 64;
+/// Lines that are allocated together: 256 kB.
+const LINES_PER_CHUNK: usize = 4_096;
+/// One in so many lines may have a spilled id before the table grows, and it grows by one in so many.
+const SPILL_SHARE: usize = 8;
 /// Past this many milliseconds since `base` all ticks are counted anew, long before 32 bits end.
 const TICKS_MAX: i64 = 1 << 31;
 
@@ -46,14 +52,66 @@ impl Line {
     }
 }
 
+/// Any number of lines, to which lines are added without moving those that are there.
+struct Lines {
+    chunks: Vec<Vec<Line>>,
+    count: usize,
+}
+
+impl Lines {
+    fn new(count: usize) -> Self {
+        let mut lines = Lines { chunks: Vec::new(), count: 0 };
+        (0..count).for_each(|_| lines.push(Line::default()));
+        lines
+    }
+
+    fn push(&mut self, line: Line) {
+        if self.count.is_multiple_of(LINES_PER_CHUNK) {
+            self.chunks.push(Vec::with_capacity(LINES_PER_CHUNK));
+        }
+        self.chunks[self.count / LINES_PER_CHUNK].push(line);
+        self.count += 1;
+    }
+
+    fn get(&self, index: usize) -> &Line {
+        &self.chunks[index / LINES_PER_CHUNK][index % LINES_PER_CHUNK]
+    }
+
+    fn get_mut(&mut self, index: usize) -> &mut Line {
+        &mut self.chunks[index / LINES_PER_CHUNK][index % LINES_PER_CHUNK]
+    }
+
+    /// The line of a hash.
+    fn of(&mut self, hash: u64) -> &mut Line {
+        self.get_mut(line_of(hash, self.count))
+    }
+
+    /// Adds one line, and moves there what is its own of the live ids of the line that stood for it.
+    fn grow(&mut self, oldest: u32) {
+        let added = self.count;
+        let old = self.get_mut(added - (1 << added.ilog2()));
+        let mut new = Line { spilled: old.spilled, ..Line::default() };
+        for slot in 0..IDS_PER_LINE {
+            let (hash, tick) = (old.hashes[slot], old.ticks[slot]);
+            if tick >= oldest && line_of(hash, added + 1) == added {
+                new.put(!new.slots(|_, tick| tick != 0), hash, tick);
+                old.ticks[slot] = 0;
+            }
+        }
+        self.push(new);
+    }
+}
+
 /// The ids that arrived within the horizon.
 pub struct SeenIds {
     horizon_ms: i64,
     /// Tick 1 is this moment's first millisecond.
     base: EventTime,
-    lines: Vec<Line>,
+    lines: Lines,
     spill: HashTable<(u64, u32)>,
     lines_max: usize,
+    /// The tick when room was last made for spilled ids.
+    swept: u32,
     forgotten: u64,
 }
 
@@ -66,9 +124,10 @@ impl SeenIds {
         SeenIds {
             horizon_ms: horizon_ms.clamp(0, Self::HORIZON_MS_MAX),
             base: EventTime::MIN,
-            lines: vec![Line::default(); LINES_MIN],
+            lines: Lines::new(LINES_MIN),
             spill: HashTable::new(),
             lines_max: (ids_max / IDS_PER_LINE).max(LINES_MIN),
+            swept: 0,
             forgotten: 0,
         }
     }
@@ -80,7 +139,7 @@ impl SeenIds {
 
     /// Brings the line of an id near, for a look at it soon to come.
     pub fn touch(&self, hash: u64) -> u64 {
-        self.lines[line_of(hash, self.lines.len())].hashes[0]
+        self.lines.get(line_of(hash, self.lines.count)).hashes[0]
     }
 
     /// Whether this id was heard at most `horizon_ms` before `now`; if not, it is remembered from `now` on. `now` never
@@ -88,8 +147,7 @@ impl SeenIds {
     pub fn heard(&mut self, hash: u64, now: EventTime) -> bool {
         let tick = self.tick(now);
         let oldest = oldest_live(tick, self.horizon_ms);
-        let index = line_of(hash, self.lines.len());
-        let line = &mut self.lines[index];
+        let line = self.lines.of(hash);
         let live = line.slots(|_, tick| tick >= oldest);
         if live & line.slots(|known, _| known == hash) != 0
             || (line.spilled >= oldest && find_spilled(&self.spill, hash, oldest))
@@ -104,8 +162,7 @@ impl SeenIds {
 
     /// Forgets an id just heard: its event was refused after all.
     pub fn forget(&mut self, hash: u64) {
-        let index = line_of(hash, self.lines.len());
-        let line = &mut self.lines[index];
+        let line = self.lines.of(hash);
         for slot in 0..IDS_PER_LINE {
             if line.hashes[slot] == hash {
                 line.ticks[slot] = 0;
@@ -116,7 +173,7 @@ impl SeenIds {
 
     /// Slots that the table holds, live or not: its size in memory is 64 bytes for each five.
     pub fn slots(&self) -> usize {
-        self.lines.len() * IDS_PER_LINE + self.spill.capacity()
+        self.lines.count * IDS_PER_LINE + self.spill.capacity()
     }
 
     /// Ids that were forgotten within the horizon because the table may not grow, since this was asked last.
@@ -131,8 +188,13 @@ impl SeenIds {
             return 0;
         }
         let oldest = oldest_live(self.ticks_to(now), self.horizon_ms);
-        let in_lines: usize =
-            self.lines.iter().map(|line| line.ticks.iter().filter(|tick| **tick >= oldest).count()).sum();
+        let in_lines: usize = self
+            .lines
+            .chunks
+            .iter()
+            .flatten()
+            .map(|line| line.slots(|_, tick| tick >= oldest).count_ones() as usize)
+            .sum();
         in_lines + self.spill.iter().filter(|(_, tick)| *tick >= oldest).count()
     }
 
@@ -152,56 +214,63 @@ impl SeenIds {
 
     /// Remembers an id for which its line has no room.
     fn spill(&mut self, hash: u64, tick: u32, oldest: u32) {
-        if self.spill.len() >= self.lines.len() / 8 {
-            self.spill.retain(|(_, tick)| *tick >= oldest);
+        let may_grow = self.lines.count < self.lines_max;
+        let since_swept = i64::from(tick.abs_diff(self.swept));
+        // Where it cannot grow it looks only now and then whether enough has expired.
+        if self.spill.len() >= self.lines.count / SPILL_SHARE
+            && (may_grow || since_swept > self.horizon_ms / SPILL_SHARE as i64)
+        {
+            self.make_room(oldest);
+            self.swept = tick;
         }
-        if self.spill.len() < self.lines.len() / 8 {
-            self.place(hash, tick);
-        } else if self.lines.len() < self.lines_max {
-            let lines = (self.lines.len() + self.lines.len() / 2).min(self.lines_max);
-            self.rebuild(lines, oldest, 0);
-            self.place(hash, tick);
+        if self.spill.len() < self.lines.count / SPILL_SHARE {
+            self.place(hash, tick, oldest);
         } else {
             self.forgotten += 1;
-            let line = &mut self.lines[line_of(hash, self.lines_max)];
+            let line = self.lines.of(hash);
             let eldest = (0..IDS_PER_LINE).min_by_key(|slot| line.ticks[*slot]).unwrap_or(0);
             line.hashes[eldest] = hash;
             line.ticks[eldest] = tick;
         }
     }
 
+    /// Lets the spilled ids go that have expired or for which their lines have room again. If most are left, the table grows,
+    /// up to its bound: otherwise the next one would soon find no room either.
+    fn make_room(&mut self, oldest: u32) {
+        let live = self.spill.iter().filter(|(_, tick)| *tick >= oldest).count();
+        if live >= self.lines.count / SPILL_SHARE * 3 / 4 {
+            let room = self.lines_max.saturating_sub(self.lines.count);
+            (0..room.min(self.lines.count / SPILL_SHARE)).for_each(|_| self.lines.grow(oldest));
+        }
+        for (hash, tick) in std::mem::take(&mut self.spill) {
+            if tick >= oldest {
+                self.place(hash, tick, oldest);
+            }
+        }
+    }
+
     /// Moves `base` forward so that ticks fit again; ids that expired meanwhile are forgotten.
     fn count_anew(&mut self, now: EventTime) {
         let oldest_moment = now.plus_ms(-self.horizon_ms);
-        let shift = oldest_moment.since_ms(self.base);
-        let shift = u32::try_from(shift).unwrap_or(u32::MAX);
+        let shift = u32::try_from(oldest_moment.since_ms(self.base)).unwrap_or(u32::MAX);
         self.base = oldest_moment;
-        self.rebuild(self.lines.len(), shift.saturating_add(1), shift);
-    }
-
-    /// Moves every live id into a table of `lines` lines, its tick lowered by `shift`.
-    fn rebuild(&mut self, lines: usize, oldest: u32, shift: u32) {
-        let old = std::mem::replace(&mut self.lines, vec![Line::default(); lines]);
-        let spilled = std::mem::take(&mut self.spill);
-        for line in &old {
-            for slot in 0..IDS_PER_LINE {
-                if line.ticks[slot] >= oldest {
-                    self.place(line.hashes[slot], line.ticks[slot] - shift);
-                }
-            }
+        self.swept = self.swept.saturating_sub(shift);
+        for line in self.lines.chunks.iter_mut().flatten() {
+            line.ticks
+                .iter_mut()
+                .chain([&mut line.spilled])
+                .for_each(|tick| *tick = tick.saturating_sub(shift));
         }
-        for (hash, tick) in spilled {
-            if tick >= oldest {
-                self.place(hash, tick - shift);
-            }
-        }
+        self.spill.retain(|(_, tick)| {
+            *tick = tick.saturating_sub(shift);
+            *tick > 0
+        });
     }
 
     /// Puts a live id, known to be new, into its line or into the spill.
-    fn place(&mut self, hash: u64, tick: u32) {
-        let index = line_of(hash, self.lines.len());
-        let line = &mut self.lines[index];
-        if !line.put(line.slots(|_, tick| tick == 0), hash, tick) {
+    fn place(&mut self, hash: u64, tick: u32, oldest: u32) {
+        let line = self.lines.of(hash);
+        if !line.put(line.slots(|_, tick| tick < oldest), hash, tick) {
             line.spilled = line.spilled.max(tick);
             self.spill.insert_unique(hash, (hash, tick), |(hash, _)| *hash);
         }
@@ -213,9 +282,12 @@ fn oldest_live(tick: u32, horizon_ms: i64) -> u32 {
     (i64::from(tick) - horizon_ms).max(1) as u32
 }
 
-/// The line of a hash among any number of lines: the high half, scaled.
+/// The line of a hash among any number of lines: its low bits, one fewer where that line is not there yet. Of the high half,
+/// since the spill goes by the low one.
 fn line_of(hash: u64, lines: usize) -> usize {
-    (((hash >> 32) * lines as u64) >> 32) as usize
+    let (index, mask) = ((hash >> 32) as usize, lines.next_power_of_two() - 1);
+    let index = index & mask;
+    if index < lines { index } else { index & (mask >> 1) }
 }
 
 fn find_spilled(spill: &HashTable<(u64, u32)>, hash: u64, oldest: u32) -> bool {

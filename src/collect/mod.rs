@@ -37,7 +37,6 @@ use std::sync::Arc;
 
 use crate::event::{
     Command, DecodeSettings, Decoder, Event, EventTime, Inspection, InspectionSource, Reason, RecordEvent,
-    Reject,
 };
 use crate::log::{Input, Output, Record, Topic, TopicPartition};
 use crate::tally::{Subject, What};
@@ -314,31 +313,6 @@ impl CollectTask {
             self.sensors.miss(index, at, &mut self.world);
         }
     }
-}
-
-/// The event of a record, if it is valid and its clock is sane: what can be said without any state.
-fn admit<'a>(decoder: &mut Decoder, record: &Record<'a>, world: &mut World) -> Result<Event<'a>, Reject> {
-    let event = decoder.decode(record)?;
-    let (id, time) = id_and_time(&event);
-    let ahead_ms = time.since_ms(record.arrival);
-    let most = world.settings.max_future_skew_ms;
-    if ahead_ms > most {
-        let name = match &event {
-            Event::Reading(reading) => &*reading.sensor_id,
-            Event::Inspection(_) | Event::Stage(_) | Event::Record(_) | Event::Command(_) => id,
-        };
-        world.numbers.quarantined = Some(name.to_owned());
-        let detail =
-            format!("time: {ahead_ms} ms ahead of its arrival, at most {most} ms are allowed ({name})");
-        return Err(Reject { reason: Reason::ClockAhead, detail });
-    }
-    if let Event::Command(command) = &event
-        && (command.alert_id.len() < 16 || !command.alert_id.bytes().all(|byte| byte.is_ascii_hexdigit()))
-    {
-        let detail = format!("alert_id: `{}` is not an alert's id: 16 or more hex digits", command.alert_id);
-        return Err(Reject { reason: Reason::UnknownAlert, detail });
-    }
-    Ok(event)
 }
 
 fn id_and_time<'e>(event: &'e Event<'_>) -> (&'e str, EventTime) {

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::ahead::admit;
 use super::dedup::SeenIds;
 use super::item_state::{HeldRecord, ItemRecord};
 use super::sensor_state::SensorRecord;
 use super::state::{PlaceRecord, RecordKind, TaskRecord, decode};
-use super::{CollectTask, Resume, admit, id_and_time};
+use super::{CollectTask, Resume, id_and_time};
 use crate::event::{Event, EventTime, Reason, Reject};
 use crate::log::Record;
 use crate::tally::StateError;

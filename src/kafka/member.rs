@@ -75,6 +75,11 @@ impl Member {
             // default backoff stalls a full queue for a second.
             ("queued.max.messages.kbytes", "8192"),
             ("fetch.message.max.bytes", "1048576"),
+            // From 8 MB on the allocator gives an answer's buffer back to the kernel after each fetch.
+            ("fetch.max.bytes", "6291456"),
+            // No record is refused by this: it bounds the buffer into which librdkafka unpacks a batch of producers' usual million
+            // bytes. One that is a little too small is grown by copying.
+            ("message.max.bytes", "4194304"),
             ("fetch.queue.backoff.ms", "10"),
             // While the inputs' queue is full, only the tallies are asked for; nothing is fetched until that is answered.
             ("fetch.wait.max.ms", "20"),

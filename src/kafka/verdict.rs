@@ -198,7 +198,7 @@ fn from_parts(step: Step, about: &str, symptom: Symptom, text: &str) -> Failure 
 }
 
 /// What a person can do about the errors that only a person can mend.
-const fn remedy(step: Step, code: Code) -> &'static str {
+pub(super) const fn remedy(step: Step, code: Code) -> &'static str {
     match code {
         Code::TopicAuthorizationFailed => match step {
             Step::Begin | Step::Produce | Step::SendOffsets | Step::Commit | Step::Abort => {
