@@ -152,16 +152,12 @@ impl Cells {
         }
     }
 
-    /// Where a slice that begins at `slice` and is `finest_ms` wide lies, for the counts of it that are about to be added.
-    pub fn spot(&mut self, slice: EventTime, finest_ms: i64, event_clock: EventTime) -> Spot {
+    /// Where a slice that begins at `slice` and is `finest_ms` wide lies.
+    pub fn spot(&self, slice: EventTime, finest_ms: i64, event_clock: EventTime) -> Spot {
         let late_ms = event_clock.since_ms(slice.plus_ms(finest_ms));
         let grids = self.windows.grids.iter();
         let index: Vec<Option<i64>> =
             grids.map(|grid| (late_ms < grid.horizon_ms).then(|| grid.index(slice))).collect();
-        for (g, grid) in self.windows.grids.iter().enumerate() {
-            let is_stored = |index: &i64| grid.source.is_none() || *index < self.open[g];
-            self.dirty.extend(index[g].filter(is_stored).map(|index| (g as u16, index)));
-        }
         // A slice that has left a window is only kept for judging older window ends: adding it to the running count would
         // add what nobody will ever subtract.
         let is_within = |w: usize, index: i64| {
@@ -170,6 +166,14 @@ impl Cells {
         let grid_of = self.windows.grid_of.iter().enumerate();
         let within = grid_of.map(|(w, &g)| index[g].is_some_and(|index| is_within(w, index))).collect();
         Spot { index, within }
+    }
+
+    /// Marks what is stored of the slice at `spot` as to be written: counts of it are about to be added.
+    pub fn mark(&mut self, spot: &Spot) {
+        for (g, grid) in self.windows.grids.iter().enumerate() {
+            let is_stored = |index: &i64| grid.source.is_none() || *index < self.open[g];
+            self.dirty.extend(spot.index[g].filter(is_stored).map(|index| (g as u16, index)));
+        }
     }
 
     /// Adds a tally's count to every grid that takes it.

@@ -298,6 +298,7 @@ fn add_counts(
     let measures: Vec<usize> = tally.measures.iter().map(|name| cells.measure(name)).collect();
     for counts in tally.counts.chunk_by(|one, next| one.slice == next.slice) {
         let spot = cells.spot(counts[0].slice, finest_ms, before);
+        cells.mark(&spot);
         for count in counts {
             let at = (places[usize::from(count.cell)], measures[usize::from(count.measure)]);
             cells.add(at, &spot, count.count, judge.rules);

@@ -13,7 +13,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
-use super::verdict::is_forbidden;
+use super::verdict::{self, Step, is_forbidden};
 
 /// A warning of one kind is said this often.
 const SAY_EVERY: Duration = Duration::from_secs(60);
@@ -58,7 +58,10 @@ impl Heard {
         if !says_less {
             // How long librdkafka was in which state does not help a person.
             let reason = reason.split_once(" (after ").map_or(reason, |(reason, _)| reason);
-            *last = Some((code, reason.to_owned()));
+            // What it says of a certificate depends on who hangs up first: at times it names no remedy.
+            let is_mute = reason.contains("SSL routines") && !reason.contains("ssl.ca.location");
+            let remedy = if is_mute { verdict::remedy(Step::Ask, Code::SSL) } else { "" };
+            *last = Some((code, format!("{reason}{remedy}")));
         }
     }
 
@@ -168,5 +171,17 @@ mod tests {
         assert_eq!(heard.reason(Code::TopicAuthorizationFailed), None, "that one speaks for itself");
         heard.forget();
         assert_eq!(heard.reason(Code::BrokerTransportFailure), None);
+    }
+
+    #[test]
+    fn a_certificate_that_fails_is_told_with_its_remedy() {
+        for said in
+            ["error:0A000086:SSL routines::failed", "SSL routines::failed: verify that ssl.ca.location"]
+        {
+            let heard = Heard::default();
+            heard.hear(&KafkaError::Global(Code::SSL), said);
+            let (_, reason) = heard.reason(Code::BrokerTransportFailure).unwrap();
+            assert_eq!(reason.matches("ssl.ca.location").count(), 1, "{reason}");
+        }
     }
 }

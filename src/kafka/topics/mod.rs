@@ -14,7 +14,7 @@ use crate::config::KafkaSettings;
 use super::client::{self, Kind, Names};
 use super::context::{Plain, is_connection};
 use super::reader::Scout;
-use super::verdict::{self, Step, is_forbidden};
+use super::verdict::{self, is_forbidden};
 
 pub use plan::{Finding, Severity, TopicPlan, TopicsPlan};
 use plan::{Found, tuning};
@@ -193,13 +193,7 @@ impl Cluster {
                 TopicsError::Unknown { servers: self.servers.clone(), reason }
             }
             code if is_forbidden(code) => TopicsError::Forbidden { what: what.into(), reason },
-            code if is_connection(code) => {
-                // What librdkafka says of a certificate depends on who hangs up first: at times it names no remedy.
-                let tls = code == Code::SSL || reason.contains("SSL routines");
-                let remedy = if tls { verdict::remedy(Step::Ask, Code::SSL) } else { "" };
-                let reason = format!("{reason}{remedy}");
-                TopicsError::Unreachable { servers: self.servers.clone(), reason }
-            }
+            code if is_connection(code) => TopicsError::Unreachable { servers: self.servers.clone(), reason },
             _ => TopicsError::Other(format!("{what}: {reason}")),
         }
     }
