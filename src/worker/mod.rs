@@ -152,7 +152,7 @@ impl Worker {
             return Ok(Step { committed, ..Step::default() });
         }
         self.take_limits_over(clock)?;
-        self.restore_on()?;
+        self.restore_on(clock)?;
         let at_once = self.restore.is_some() || self.sending.is_some();
         let records = self.read(clock, if at_once { Duration::ZERO } else { timeout })?;
         self.tick(clock);
@@ -231,13 +231,13 @@ impl Worker {
     }
 
     /// Carries the restore under way on, or begins the next one.
-    fn restore_on(&mut self) -> Result<(), Failure> {
+    fn restore_on(&mut self, clock: EventTime) -> Result<(), Failure> {
         if self.restore.is_none() && !self.waiting.is_empty() {
             let waiting = std::mem::take(&mut self.waiting);
             self.begin_restore(waiting, Then::Assign);
         }
         let Some(restore) = &mut self.restore else { return Ok(()) };
-        let restored = restore.step(&mut self.log, &self.plan)?;
+        let restored = restore.step(&mut self.log, &self.plan, clock)?;
         let (done, total) = restore.progress();
         let elapsed = (self.plan.stopwatch)().saturating_sub(restore.begun);
         let report = RestoreReport { worker: self.index, done, total, elapsed };
@@ -356,7 +356,8 @@ impl Worker {
     fn is_over(&self, step: Step, clock: EventTime) -> bool {
         const QUIET_MS: i64 = 10_000;
         let quiet = |since| !(0..QUIET_MS).contains(&clock.since_ms(since));
-        self.failing.is_some_and(|since| step.committed || quiet(since))
+        let waits = self.restore.as_ref().is_some_and(Restore::is_silent);
+        self.failing.is_some_and(|since| step.committed || quiet(since) && !waits)
     }
 
     fn fail(&mut self, failure: &Failure, clock: EventTime) {

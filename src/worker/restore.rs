@@ -8,7 +8,11 @@ use std::time::Duration;
 
 use super::Plan;
 use super::task::{Task, state_name, state_partition};
+use crate::event::EventTime;
 use crate::log::{Cause, Failure, Log, Record, Topic, TopicPartition, Verdict};
+
+/// For how long nothing may come before it is said that nothing comes. What a killed worker left open is ended sooner.
+const SILENT_MS: i64 = 15_000;
 
 /// How the restored partitions are read on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +36,8 @@ pub struct Restore {
     stage: Stage,
     done: u64,
     total: u64,
+    /// When a read last brought nothing, after one that brought something.
+    silent_since: Option<EventTime>,
 }
 
 enum Stage {
@@ -58,7 +64,7 @@ impl Restore {
     /// A restore of these partitions' tasks, which know nothing yet.
     pub fn new(tasks: BTreeMap<TopicPartition, Task>, then: Then, begun: Duration) -> Self {
         let names = tasks.keys().map(|&at| (state_name(at).into_bytes(), at)).collect();
-        Restore { tasks, then, begun, names, stage: Stage::Ask, done: 0, total: 0 }
+        Restore { tasks, then, begun, names, stage: Stage::Ask, done: 0, total: 0, silent_since: None }
     }
 
     /// Records (offsets) read, and to be read.
@@ -66,8 +72,32 @@ impl Restore {
         (self.done, self.total)
     }
 
-    /// One step: a request, or a chunk of records. Returns whether everything is back.
-    pub fn step(&mut self, log: &mut Log, plan: &Plan) -> Result<bool, Failure> {
+    /// One step at `clock`: a request, or a chunk of records. Returns whether everything is back.
+    pub fn step(&mut self, log: &mut Log, plan: &Plan, clock: EventTime) -> Result<bool, Failure> {
+        let before = self.done;
+        self.advance(log, plan)?;
+        let is_silent = self.awaited().is_some() && self.done == before;
+        self.silent_since = is_silent.then(|| self.silent_since.unwrap_or(clock));
+        match self.awaited().zip(self.silent_since) {
+            Some((range, since)) if clock.since_ms(since) >= SILENT_MS => Err(held_back(range)),
+            _ => Ok(matches!(self.stage, Stage::Done)),
+        }
+    }
+
+    /// Whether the last step waited in vain for records.
+    pub fn is_silent(&self) -> bool {
+        self.silent_since.is_some()
+    }
+
+    /// What is being read.
+    fn awaited(&self) -> Option<&Range> {
+        match &self.stage {
+            Stage::State { ranges, .. } | Stage::Tails { ranges } => ranges.last(),
+            Stage::Ask | Stage::Agree { .. } | Stage::Done => None,
+        }
+    }
+
+    fn advance(&mut self, log: &mut Log, plan: &Plan) -> Result<(), Failure> {
         match &mut self.stage {
             Stage::Ask => self.ask(log, plan)?,
             Stage::State { committed, ranges } => {
@@ -108,7 +138,7 @@ impl Restore {
             }
             Stage::Done => {}
         }
-        Ok(matches!(self.stage, Stage::Done))
+        Ok(())
     }
 
     fn ask(&mut self, log: &mut Log, plan: &Plan) -> Result<(), Failure> {
@@ -190,6 +220,20 @@ fn read_chunk(
         ranges.pop();
     }
     Ok(passed)
+}
+
+/// Committed records end before the end: something undecided stands between.
+fn held_back(range: &Range) -> Failure {
+    let Range { at, from, to } = range;
+    Failure::new(
+        Verdict::Retry,
+        format!(
+            "cannot restore: {} partition {} is committed up to offset {from} only, not {to} (a transaction that is not \
+             decided yet holds the rest back)",
+            at.topic.name(),
+            at.partition,
+        ),
+    )
 }
 
 fn disagreement(at: TopicPartition, reflected: Option<i64>, committed: Option<i64>) -> Failure {

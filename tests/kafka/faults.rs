@@ -123,6 +123,33 @@ fn a_broker_that_is_away_is_said_once_not_in_a_flood() {
 }
 
 #[test]
+fn a_transaction_that_is_never_decided_is_named_as_what_a_restore_waits_for() {
+    let Some(broker) = broker::shared() else { return };
+    let deployment = with_state("undecided", broker.address());
+    let stranger: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", broker.address())
+        .set("transactional.id", format!("{}-stranger", deployment.group()))
+        .create()
+        .unwrap();
+    stranger.init_transactions(PATIENCE).unwrap();
+    stranger.begin_transaction().unwrap();
+    let state = deployment.topic("state");
+    for partition in 0..3 {
+        stranger.send(BaseRecord::to(&state).partition(partition).key("nobody").payload("")).unwrap();
+    }
+    stranger.flush(PATIENCE).unwrap();
+    let process = deployment.start("a");
+    process.wait_until("it to wait", waits);
+    let log = process.log();
+    assert!(log.contains("waits: cannot restore: state partition "), "{log}");
+    assert!(log.contains("a transaction that is not decided yet"), "{log}");
+    stranger.abort_transaction(PATIENCE).unwrap();
+    process.wait_until("it to go on", |process| !waits(process) && process.owned() > 0);
+    assert!(process.log().contains("goes on"), "{}", process.log());
+    process.stop();
+}
+
+#[test]
 fn of_two_processes_with_one_name_one_ends_and_says_so() {
     let Some(broker) = broker::shared() else { return };
     let deployment = Deployment::new("twins", broker.address());
