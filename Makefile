@@ -26,7 +26,7 @@ test-kubernetes: ## image and chart on a real Kubernetes that the test starts; a
 
 check: ## formatting and lints, warnings denied
 	cargo fmt --check
-	cargo clippy --all-targets --quiet -- -D warnings
+	cargo clippy --all-targets --test kubernetes --quiet -- -D warnings
 
 fmt: ## format the code
 	cargo fmt

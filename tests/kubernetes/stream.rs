@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::cluster::{Cluster, folder, run};
 use crate::image::content;
-use crate::totals::{Counts, wanted};
+use crate::totals::wanted;
 
 /// A city that sends in real time until it is stopped: the image's own program, in what the image holds.
 pub struct City {
