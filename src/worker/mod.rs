@@ -13,6 +13,7 @@ mod relimit;
 pub mod report;
 mod restore;
 mod task;
+mod trouble;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -22,16 +23,14 @@ use std::time::Duration;
 use crate::assess::AssessTask;
 use crate::collect::CollectTask;
 use crate::event::EventTime;
-use crate::log::{Cause, Change, Failure, Log, Output, Topic, TopicPartition, Verdict};
+use crate::log::{Change, Failure, Log, Output, Topic, TopicPartition, Verdict};
 use crate::taxonomy::Taxonomy;
 
 pub use announce::{PATIENCE_MS, Proposal};
 pub use plan::Plan;
 
 use commit::Sending;
-use report::{
-    CommitReport, MemberReport, Report, RestoreReport, RulesReport, TransactionResult, TroubleReport,
-};
+use report::{MemberReport, Report, RestoreReport, RulesReport};
 use restore::{Restore, Then};
 use task::{Beside, Task, apply_tally};
 
@@ -87,6 +86,8 @@ pub struct Worker {
     joined: bool,
     /// When a step last failed, until that is over.
     failing: Option<EventTime>,
+    /// Since when it has no share in the group, not even an empty one.
+    apart_since: Option<EventTime>,
 }
 
 impl Worker {
@@ -110,6 +111,7 @@ impl Worker {
             rules_told: None,
             joined: false,
             failing: None,
+            apart_since: None,
         }
     }
 
@@ -121,10 +123,7 @@ impl Worker {
         let done = self.try_step(clock, timeout);
         match done {
             Ok(step) => {
-                if self.is_over(step, clock) {
-                    self.failing = None;
-                    self.tell(Report::Trouble(TroubleReport { worker: self.index, waits_for: None }));
-                }
+                self.succeed(step, clock);
                 Ok(step)
             }
             Err(failure) if failure.verdict == Verdict::Stop => Err(failure),
@@ -318,6 +317,7 @@ impl Worker {
                 committed.and(released)?;
             }
             Change::Lost(partitions) => {
+                self.joined = false;
                 self.forget(&partitions);
                 self.log.release(&partitions)?;
                 // The transaction under way may hold what the lost tasks wrote: none of it may be committed.
@@ -349,33 +349,6 @@ impl Worker {
                 task.tick(clock);
             }
         }
-    }
-
-    /// Whether a trouble is over: something was committed since, or nothing has failed for a while. Between two failures of
-    /// one outage many steps go well, since there is nothing to read.
-    fn is_over(&self, step: Step, clock: EventTime) -> bool {
-        const QUIET_MS: i64 = 10_000;
-        let quiet = |since| !(0..QUIET_MS).contains(&clock.since_ms(since));
-        let waits = self.restore.as_ref().is_some_and(Restore::is_silent);
-        self.failing.is_some_and(|since| step.committed || quiet(since) && !waits)
-    }
-
-    fn fail(&mut self, failure: &Failure, clock: EventTime) {
-        let ended = match failure.verdict {
-            Verdict::AbortAndRewind => Some(TransactionResult::Aborted),
-            Verdict::NewProducer if failure.cause == Cause::Fenced => Some(TransactionResult::Fenced),
-            Verdict::NewProducer => Some(TransactionResult::TimedOut),
-            Verdict::Retry | Verdict::Stop => None,
-        };
-        if let Some(result) = ended {
-            self.trouble = Some(failure.verdict);
-            self.tell(Report::Commit(CommitReport::failed(self.index, result)));
-        }
-        self.failing = Some(clock);
-        self.tell(Report::Trouble(TroubleReport {
-            worker: self.index,
-            waits_for: Some(failure.message.clone()),
-        }));
     }
 
     fn tell_member(&mut self, rebalanced: bool) {

@@ -11,7 +11,7 @@ use hazstream::event::EventTime;
 use hazstream::log::memory::{Broker, Layout, Lifeline, Payload, Stored};
 use hazstream::log::{Input, Log, Topic, TopicPartition};
 use hazstream::taxonomy::Taxonomy;
-use hazstream::worker::report::{AssessReport, CollectReport, Report};
+use hazstream::worker::report::{AssessReport, CollectReport, MemberReport, Report, TroubleReport};
 use hazstream::worker::{Plan, Proposal, Seen, Worker};
 use serde_json::{Value, json};
 
@@ -49,6 +49,8 @@ pub fn taxonomy(from: &str, to: &str) -> Arc<Taxonomy> {
 pub struct Reports {
     pub collect: Vec<CollectReport>,
     pub assess: Vec<AssessReport>,
+    pub members: Vec<MemberReport>,
+    pub troubles: Vec<TroubleReport>,
 }
 
 struct Process {
@@ -79,7 +81,17 @@ impl City {
     /// The same, with other settings of its collect tasks.
     pub fn with(rules: &str, partitions: u32, set: impl Fn(&mut collect::Settings)) -> City {
         // A killed worker is missed soon, and its place taken.
-        let layout = Layout { session_ms: 1_000, transaction_timeout_ms: 1_000, ..Layout::all(partitions) };
+        City::with_sessions(1_000, rules, partitions, set)
+    }
+
+    /// The same, with other sessions.
+    pub fn with_sessions(
+        session_ms: i64,
+        rules: &str,
+        partitions: u32,
+        set: impl Fn(&mut collect::Settings),
+    ) -> City {
+        let layout = Layout { session_ms, transaction_timeout_ms: 1_000, ..Layout::all(partitions) };
         let plan = Arc::new(plan(rules, partitions, set));
         let broker = Broker::new(layout);
         broker.advance(EventTime::from_ms(NOON_MS));
@@ -109,6 +121,8 @@ impl City {
             match seen {
                 Seen::Report(Report::Collect(report)) => reports.collect.push(*report),
                 Seen::Report(Report::Assess(report)) => reports.assess.push(*report),
+                Seen::Report(Report::Member(report)) => reports.members.push(report),
+                Seen::Report(Report::Trouble(report)) => reports.troubles.push(report),
                 Seen::Report(_) | Seen::Committed(_) => {}
             }
         };

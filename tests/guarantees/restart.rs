@@ -130,10 +130,34 @@ fn a_zombie_that_wakes_up_commits_nothing() {
     let before = city.read(Topic::Windows);
     let woken = zombie.step(EventTime::from_ms(city.clock_ms), std::time::Duration::ZERO);
     assert!(!woken.is_ok_and(|step| step.committed), "what it had in its hands is void");
+    let told = city.reports.lock().unwrap().members.last().cloned().expect("it was a member");
+    assert_eq!((told.worker, told.stable), (0, false), "and it is ready only when it is a member again");
     drop(zombie);
     assert_eq!(city.read(Topic::Windows), before);
     city.pass(20_000);
     assert_all_counted(&city, 10);
+}
+
+#[test]
+fn a_worker_that_waits_for_the_group_says_so_until_it_has_its_share() {
+    let mut city = City::with_sessions(60_000, RULES, 2, |_| {});
+    city.pass(2_000);
+    // It hangs: its share cannot be given to anybody before its session ends.
+    let _hanging = city.stop(0);
+    city.start(1);
+    let told = |city: &City| {
+        let reports = city.reports.lock().unwrap();
+        reports.troubles.last().map(|report| (report.worker, report.waits_for.clone()))
+    };
+    city.pass(25_000);
+    assert_eq!(told(&city), None, "a rebalance may last a while");
+    city.pass(10_000);
+    let (worker, waits_for) = told(&city).expect("trouble");
+    assert_eq!(worker, 1);
+    assert!(waits_for.is_some_and(|what| what.starts_with("cannot join: ")));
+    city.pass(60_000);
+    assert_eq!(told(&city), Some((1, None)), "it goes on");
+    assert!(city.reports.lock().unwrap().members.last().is_some_and(|member| member.stable));
 }
 
 fn assert_all_counted(city: &City, count: u64) {
