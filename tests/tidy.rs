@@ -317,3 +317,15 @@ fn shown(file: &Path) -> String {
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
+
+/// A bug that cannot be planted any more is one that nothing shows the simulation to find.
+#[test]
+fn every_planted_bug_still_fits_the_source() {
+    for entry in std::fs::read_dir("tests/simulation/bugs").expect("the bugs") {
+        let path = entry.expect("a file").path();
+        let applies = std::process::Command::new("git").args(["apply", "--check", "-C1"]).arg(&path).output();
+        let applies = applies.expect("git, which made this folder");
+        let why = String::from_utf8_lossy(&applies.stderr);
+        assert!(applies.status.success(), "{}: renew it (scripts/sim-bugs): {why}", path.display());
+    }
+}
