@@ -157,6 +157,19 @@ fn the_code_map_in_architecture_is_that_of_src() {
     }
 }
 
+/// A bug that cannot be planted any more is one that nothing shows the simulation to find.
+#[test]
+fn every_planted_bug_still_fits_the_source() {
+    for entry in std::fs::read_dir(root().join("tests/simulation/bugs")).expect("the bugs") {
+        let path = entry.expect("a file").path();
+        let mut git = std::process::Command::new("git");
+        let applies = git.args(["apply", "--check", "-C1"]).arg(&path).current_dir(root()).output();
+        let applies = applies.expect("git, which made this folder");
+        let why = String::from_utf8_lossy(&applies.stderr);
+        assert!(applies.status.success(), "{}: renew it (scripts/sim-bugs): {why}", path.display());
+    }
+}
+
 #[test]
 fn every_command_in_the_documents_exists() {
     let makefile = read(&root().join("Makefile"));
@@ -316,16 +329,4 @@ fn shown(file: &Path) -> String {
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// A bug that cannot be planted any more is one that nothing shows the simulation to find.
-#[test]
-fn every_planted_bug_still_fits_the_source() {
-    for entry in std::fs::read_dir("tests/simulation/bugs").expect("the bugs") {
-        let path = entry.expect("a file").path();
-        let applies = std::process::Command::new("git").args(["apply", "--check", "-C1"]).arg(&path).output();
-        let applies = applies.expect("git, which made this folder");
-        let why = String::from_utf8_lossy(&applies.stderr);
-        assert!(applies.status.success(), "{}: renew it (scripts/sim-bugs): {why}", path.display());
-    }
 }

@@ -112,13 +112,7 @@ fn every_window_count_and_alert_equals_the_oracle_after_a_broker_restart() {
         let mut process = deployment.start("a");
         progress(&deployment).wait_for(200);
         broker.crash_and_restart();
-        let goes_on = goes_on(&deployment, &process, 200);
-        load.stop();
-        if goes_on {
-            Truth::of(&deployment).expect(&deployment);
-        }
-        process.expect_alive();
-        goes_on
+        has_shown(&deployment, &mut process, load, 200)
     });
 }
 
@@ -142,14 +136,9 @@ fn every_window_count_and_alert_equals_the_oracle_after_the_brokers_disk_was_ful
         });
         disk.free();
         broker.restart();
-        let goes_on = goes_on(&deployment, &process, 100);
-        load.stop();
-        if goes_on {
-            Truth::of(&deployment).expect(&deployment);
-        }
-        process.expect_alive();
+        let has_shown = has_shown(&deployment, &mut process, load, 100);
         assert!(process.log().contains("waits: "), "it says so");
-        goes_on
+        has_shown
     });
 }
 
@@ -212,8 +201,19 @@ fn progress(deployment: &Deployment) -> Reader {
 }
 
 /// Begins anew where the broker has forgotten a transaction: nothing can be shown with that one.
-fn until_shown(mut has_shown: impl FnMut() -> bool) {
-    assert!((0..3).any(|_| has_shown()), "the broker forgets a transaction each time");
+fn until_shown(mut show: impl FnMut() -> bool) {
+    assert!((0..3).any(|_| show()), "the broker forgets a transaction each time");
+}
+
+/// After a crash of the broker: the process goes on, and nothing is missing. False if the broker has forgotten a transaction.
+fn has_shown(deployment: &Deployment, process: &mut Process, load: Pump, records: u32) -> bool {
+    let goes_on = goes_on(deployment, process, records);
+    load.stop();
+    if goes_on {
+        Truth::of(deployment).expect(deployment);
+    }
+    process.expect_alive();
+    goes_on
 }
 
 /// Wait for so many more tallies after a crash of the broker; false if it has forgotten a transaction.
