@@ -15,7 +15,7 @@ pub fn figure(arguments: &Arguments, address: &str) -> anyhow::Result<Figure> {
     let [one, many] = [1, MANY].map(|count| write_rules(count).map(|path| path.display().to_string()));
     let (one, many) = (one?, many?);
     let run = |rules: &str| {
-        let run = Run { input: pipeline::INPUT, windows: FIVE, commit: "100ms", rules };
+        let run = Run { input: pipeline::INPUT, windows: FIVE, commit: "100ms", behind: "", rules };
         pipeline::rate(address, arguments.events, run)
     };
     let (mut rates_one, mut rates_many) = (Vec::new(), Vec::new());

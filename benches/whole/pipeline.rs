@@ -65,6 +65,8 @@ pub struct Run<'a> {
     pub input: &'a str,
     pub windows: &'a str,
     pub commit: &'a str,
+    /// The longest interval while it is behind, as it is all the time here; `""`: the default.
+    pub behind: &'a str,
     /// A file; `""`: as the windows allow.
     pub rules: &'a str,
 }
@@ -74,6 +76,9 @@ pub fn rate(address: &str, events: u64, run: Run<'_>) -> anyhow::Result<f64> {
     let name = fresh("rate");
     let mut environment = environment(address, &name, run.windows, run.commit);
     environment.push(("HAZSTREAM_KAFKA_TOPICS_SENSORS".to_owned(), run.input.to_owned()));
+    if !run.behind.is_empty() {
+        environment.push(("HAZSTREAM_COMMIT_INTERVAL_BEHIND".to_owned(), run.behind.to_owned()));
+    }
     if !run.rules.is_empty() {
         environment.push(("HAZSTREAM_RULES_FILE".to_owned(), run.rules.to_owned()));
     }

@@ -11,7 +11,7 @@ use super::window::Windows;
 use crate::event::EventTime;
 use crate::tally::{NEWEST, StateError, Tally, codec};
 
-/// The format version of an announcement; tallies are of the one before, so that a program that knows no announcements
+/// The format version of an announcement. When it came tallies were of the one before, so that a program that knows none
 /// says by this number that it is too old.
 const VERSION: u8 = 2;
 
@@ -220,7 +220,7 @@ mod tests {
     fn a_program_that_knows_no_announcements_refuses_one_by_its_version() {
         let windows = windows(&[("10m", 10), ("1h", 60)]);
         let mut stored = Announcement::new(1, EventTime::MIN, &rules(&windows), &windows).encode();
-        assert_eq!(stored[0], 2, "tallies are of version 1");
+        assert_eq!(stored[0], 2, "tallies were of version 1");
         stored[0] = NEWEST + 1;
         assert_eq!(Entry::decode(&stored), Err(StateError::Newer { version: NEWEST + 1 }));
         assert!(matches!(Announcement::decode(&[2, 255]), Err(StateError::Damaged { .. })));

@@ -34,7 +34,7 @@ use jiff::tz::TimeZone;
 
 use crate::event::EventTime;
 use crate::log::{Input, Output, Topic};
-use crate::tally::{Cell, Signal, Subject, Tally, What};
+use crate::tally::{Cell, Signal, SliceCounts, Subject, Tally, What};
 use crate::taxonomy::{Grade, RegionLevel, Sectors, Taxonomy};
 use crate::warn::{Book, Evidence};
 
@@ -296,8 +296,8 @@ fn add_counts(
     let finest_ms = cells.windows.finest_slice_ms();
     let places: Vec<u32> = tally.cells.iter().map(|cell| cells.intern(cell)).collect();
     let measures: Vec<usize> = tally.measures.iter().map(|name| cells.measure(name)).collect();
-    for counts in tally.counts.chunk_by(|one, next| one.slice == next.slice) {
-        let spot = cells.spot(counts[0].slice, finest_ms, before);
+    for SliceCounts { slice, counts } in &tally.counts {
+        let spot = cells.spot(*slice, finest_ms, before);
         cells.mark(&spot);
         for count in counts {
             let at = (places[usize::from(count.cell)], measures[usize::from(count.measure)]);

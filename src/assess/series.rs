@@ -3,13 +3,15 @@
 use std::collections::VecDeque;
 
 /// The slices with a count ≥ 1, in order of time. Empty slices are not stored, so a silent year costs nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Series {
     /// Invariant: indexes strictly increase, counts are ≥ 1. Stored as offsets from `base` to halve the memory.
     slices: VecDeque<(i32, u32)>,
     base: i64,
     /// Sum of all counts: an upper bound of every window's count.
     total: u64,
+    /// Where a count was added last: the next one is of the same slice or of the one behind it, nearly always.
+    latest: usize,
 }
 
 /// A maximal run of window ends [first, last] for which a condition holds, in slice indexes.
@@ -32,10 +34,14 @@ impl Series {
         }
         let offset = self.offset(index);
         self.total += u64::from(count);
-        match self.place(offset) {
+        let is_it = |at: &usize| self.slices.get(*at).is_some_and(|slice| slice.0 == offset);
+        let near = [self.latest, self.latest + 1].into_iter().find(is_it);
+        let place = near.map_or_else(|| self.place(offset), Ok);
+        match place {
             Ok(at) => self.slices[at].1 = self.slices[at].1.saturating_add(count),
             Err(at) => self.slices.insert(at, (offset, count)),
         }
+        self.latest = place.unwrap_or_else(|at| at);
     }
 
     /// Sets slice `index` to `count`, whatever it held.

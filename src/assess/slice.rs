@@ -5,34 +5,98 @@
 //! of time, so that nothing old is written again.
 
 use std::collections::BTreeSet;
+use std::fmt::{self, Display, Formatter};
 
 use serde::{Deserialize, Serialize};
 
 use super::cells::{Cells, DirtySlice};
 use super::rule::Rule;
 use super::window::Windows;
-use crate::tally::Cell;
+use crate::tally::{Cell, codec};
+
+/// The format version of a slice's record.
+pub const VERSION: u8 = 2;
 
 /// Slices looked at in one pass, about: a backlog must not need a city's memory at once.
 const RUN_SLICES_MAX: i64 = 1_000;
 
-/// What all cells hold in one slice. Cells and measures go by their names, so that it explains itself under any taxonomy.
+/// What all cells hold in one slice. Cells and measures go by their names, so that it explains itself under any taxonomy;
+/// each name stands in it once, and a region's digits as a number, for a backlog writes many of these.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SliceRecord<'a> {
     #[serde(borrow)]
     measures: Vec<&'a str>,
     #[serde(borrow)]
-    cells: Vec<CellRecord<'a>>,
+    sectors: Vec<&'a str>,
+    /// Region, and index of the sector.
+    #[serde(borrow)]
+    cells: Vec<(Code<'a>, u16)>,
+    /// Index of the cell, index of the measure, count.
+    counts: Vec<(u16, u16, u32)>,
 }
 
-/// What one cell holds: its region, its sector, and by the measures' indexes its counts.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct CellRecord<'a>(&'a str, &'a str, Vec<(u16, u32)>);
+/// A region's code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Code<'a> {
+    /// Digits of which the first is no zero.
+    Digits(u64),
+    #[serde(borrow)]
+    Text(&'a str),
+}
 
-impl SliceRecord<'_> {
+impl<'a> Code<'a> {
+    fn of(code: &'a str) -> Self {
+        let is_number = !code.starts_with('0') && code.bytes().all(|byte| byte.is_ascii_digit());
+        code.parse().ok().filter(|_| is_number).map_or(Code::Text(code), Code::Digits)
+    }
+}
+
+impl Display for Code<'_> {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Code::Digits(number) => number.fmt(out),
+            Code::Text(code) => out.write_str(code),
+        }
+    }
+}
+
+/// What version 1 held of a slice: cells with their names and counts.
+#[derive(Deserialize)]
+struct FirstSliceRecord<'a> {
+    #[serde(borrow)]
+    measures: Vec<&'a str>,
+    #[serde(borrow)]
+    cells: Vec<FirstCellRecord<'a>>,
+}
+
+/// Region, sector, and by the measures' indexes the counts.
+#[derive(Deserialize)]
+struct FirstCellRecord<'a>(&'a str, &'a str, Vec<(u16, u32)>);
+
+impl<'a> SliceRecord<'a> {
+    /// Reads the body of a stored form of this version, 1 or [`VERSION`].
+    pub fn decode(version: u8, body: &'a [u8]) -> postcard::Result<Self> {
+        if version == VERSION {
+            return postcard::from_bytes(body);
+        }
+        let first: FirstSliceRecord<'a> = postcard::from_bytes(body)?;
+        let mut record = SliceRecord { measures: first.measures, ..SliceRecord::default() };
+        for (cell, FirstCellRecord(region, sector, counts)) in (0..).zip(first.cells) {
+            record.cells.push((Code::of(region), cell));
+            record.sectors.push(sector);
+            record.counts.extend(counts.into_iter().map(|(measure, count)| (cell, measure, count)));
+        }
+        Ok(record)
+    }
+
+    /// The stored form.
+    pub fn encode(&self) -> Vec<u8> {
+        codec::encode_sized(VERSION, self, 64 + 8 * self.cells.len() + 4 * self.counts.len())
+    }
+
     /// Whether no cell holds anything.
     pub fn is_empty(&self) -> bool {
-        self.cells.is_empty()
+        self.counts.is_empty()
     }
 }
 
@@ -56,27 +120,51 @@ pub fn runs(slices: BTreeSet<DirtySlice>) -> Vec<(u16, i64, i64)> {
     runs
 }
 
+/// The names of one record, each told once: by the index that it has for all records of a run, its place in this one.
+struct Places(Vec<Option<u16>>);
+
+impl Places {
+    fn of<T>(&mut self, index: usize, told: &mut Vec<T>, name: impl FnOnce() -> T) -> u16 {
+        if self.0.len() <= index {
+            self.0.resize(index + 1, None);
+        }
+        *self.0[index].get_or_insert_with(|| {
+            told.push(name());
+            (told.len() - 1) as u16
+        })
+    }
+}
+
 impl Cells {
     /// What all cells hold in each of a grid's slices from `first` to `last`.
     pub fn records(&self, grid: u16, first: i64, last: i64) -> Vec<SliceRecord<'_>> {
-        let mut records: Vec<SliceRecord<'_>> = (first..=last).map(|_| SliceRecord::default()).collect();
-        let mut places: Vec<Vec<Option<u16>>> = vec![vec![None; self.measures().len()]; records.len()];
+        let cells = self.iter().count();
+        let blank = |_| SliceRecord { counts: Vec::with_capacity(cells), ..SliceRecord::default() };
+        let mut records: Vec<SliceRecord<'_>> = (first..=last).map(blank).collect();
+        let mut measures: Vec<Places> = records.iter().map(|_| Places(Vec::new())).collect();
+        let mut sectors: Vec<Places> = records.iter().map(|_| Places(Vec::new())).collect();
         // The cell that each record speaks of last.
         let mut last_cell = vec![None; records.len()];
+        let mut known_sectors: Vec<&str> = Vec::new();
         for (name, cell) in self.iter() {
+            let region = Code::of(&name.region);
+            let sector = known_sectors.iter().position(|known| **known == *name.sector);
+            let sector = sector.unwrap_or_else(|| {
+                known_sectors.push(&name.sector);
+                known_sectors.len() - 1
+            });
             for (measure, track) in self.get(cell).tracks.iter().enumerate() {
                 let Some(track) = track else { continue };
                 for (index, count) in track.series[usize::from(grid)].range(first, last.saturating_add(1)) {
                     let nth = (index - first) as usize;
-                    let SliceRecord { measures, cells } = &mut records[nth];
-                    let place = *places[nth][measure].get_or_insert_with(|| {
-                        measures.push(&self.measures()[measure]);
-                        (measures.len() - 1) as u16
-                    });
+                    let record = &mut records[nth];
                     if last_cell[nth].replace(cell) != Some(cell) {
-                        cells.push(CellRecord(&name.region, &name.sector, Vec::new()));
+                        let sector = sectors[nth].of(sector, &mut record.sectors, || &*name.sector);
+                        record.cells.push((region, sector));
                     }
-                    cells.last_mut().expect("it was pushed").2.push((place, count));
+                    let told = &mut record.measures;
+                    let measure = measures[nth].of(measure, told, || &*self.measures()[measure]);
+                    record.counts.push((record.cells.len() as u16 - 1, measure, count));
                 }
             }
         }
@@ -102,13 +190,50 @@ impl Cells {
         self.clear_slice(grid, index);
         let Some(record) = record else { return Some(()) };
         let measures: Vec<usize> = record.measures.iter().map(|name| self.measure(name)).collect();
-        for CellRecord(region, sector, counts) in &record.cells {
-            let cell = self.intern(&Cell { region: (*region).into(), sector: (*sector).into() });
-            for &(measure, count) in counts {
-                let measure = *measures.get(usize::from(measure))?;
-                self.track(cell, measure, rules).series[grid].set(index, count);
-            }
+        let mut cells = Vec::with_capacity(record.cells.len());
+        for (region, sector) in &record.cells {
+            let sector = record.sectors.get(usize::from(*sector))?;
+            cells.push(self.intern(&Cell { region: region.to_string(), sector: (*sector).to_owned() }));
+        }
+        for &(cell, measure, count) in &record.counts {
+            let (cell, measure) = (*cells.get(usize::from(cell))?, *measures.get(usize::from(measure))?);
+            self.track(cell, measure, rules).series[grid].set(index, count);
         }
         Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_of_the_first_version_is_read_as_what_it_says() {
+        let first = (
+            vec!["alarms", "readings"],
+            vec![
+                ("330604", "mining", vec![(0_u16, 7_u32), (1, 300)]),
+                ("unknown", "all", vec![(1, 2)]),
+                ("0330", "all", vec![(1, 1)]),
+            ],
+        );
+        let stored = postcard::to_stdvec(&first).expect("it is stored");
+        let record = SliceRecord::decode(1, &stored).expect("it is read");
+        let named = |&(cell, measure, count): &(u16, u16, u32)| {
+            let (region, sector) = &record.cells[usize::from(cell)];
+            let sector = record.sectors[usize::from(*sector)];
+            format!("{region} {sector} {} {count}", record.measures[usize::from(measure)])
+        };
+        assert_eq!(
+            record.counts.iter().map(named).collect::<Vec<_>>(),
+            [
+                "330604 mining alarms 7",
+                "330604 mining readings 300",
+                "unknown all readings 2",
+                "0330 all readings 1"
+            ]
+        );
+        let stored = postcard::to_stdvec(&record).expect("it is stored");
+        assert_eq!(SliceRecord::decode(VERSION, &stored), Ok(record));
     }
 }

@@ -19,6 +19,8 @@ use crate::warn::{Status, alert_id};
 const VERSION: u8 = 1;
 /// The kind of the record that keeps the announcement of the rules in force, in the form of the log.
 const RULES: &str = "rules";
+/// The kind of a slice's record.
+const SLICE: &str = "slice";
 /// Room for most keys and values, so that they need not grow.
 const KEY_BYTES: usize = 96;
 const VALUE_BYTES: usize = 64;
@@ -54,8 +56,8 @@ impl AssessTask {
     pub fn flush(&mut self, out: &mut Vec<Output>) {
         for (grid, first, last) in slice::runs(std::mem::take(&mut self.cells.dirty)) {
             for (index, slice) in (first..).zip(self.cells.records(grid, first, last)) {
-                let value = (!slice.is_empty()).then(|| encode(&slice));
-                self.write("slice", slice::key(&self.cells.windows, grid, index), value, out);
+                let value = (!slice.is_empty()).then(|| slice.encode());
+                self.write(SLICE, slice::key(&self.cells.windows, grid, index), value, out);
             }
         }
         for (id, stored) in self.book.take_changed() {
@@ -111,7 +113,8 @@ impl AssessTask {
             return Ok(());
         }
         let what = || format!("assess {kind} {id}");
-        let body = codec::body(value, VERSION..=VERSION, VERSION, what)?;
+        let newest = if kind == SLICE { slice::VERSION } else { VERSION };
+        let body = codec::body(value, VERSION..=newest, newest, what)?;
         let damaged = || StateError::Damaged { what: what() };
         match kind {
             "task" => {
@@ -121,8 +124,8 @@ impl AssessTask {
                 self.clock_changed = false;
                 self.has_state = true;
             }
-            "slice" => {
-                let slice: SliceRecord<'_> = postcard::from_bytes(body).map_err(|_| damaged())?;
+            SLICE => {
+                let slice = SliceRecord::decode(value[0], body).map_err(|_| damaged())?;
                 self.cells.restore_slice(id, Some(&slice), self.in_force.rules()).ok_or_else(damaged)?;
             }
             "alert" => self.book.restore(body).map_err(|_| damaged())?,
@@ -148,7 +151,7 @@ impl AssessTask {
     /// A tombstone takes back what an older record of its key brought.
     fn forget(&mut self, kind: &str, id: &str) -> Option<()> {
         match kind {
-            "slice" => self.cells.restore_slice(id, None, self.in_force.rules())?,
+            SLICE => self.cells.restore_slice(id, None, self.in_force.rules())?,
             "coverage" => {
                 let (region, sector) = id.split_once('|')?;
                 let cell = self.cells.intern(&Cell { region: region.into(), sector: sector.into() });
@@ -214,7 +217,5 @@ impl AssessTask {
 }
 
 fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
-    let mut stored = Vec::with_capacity(VALUE_BYTES);
-    stored.push(VERSION);
-    postcard::to_extend(value, stored).expect("state records hold nothing that postcard lacks")
+    codec::encode_sized(VERSION, value, VALUE_BYTES)
 }

@@ -56,7 +56,7 @@ impl InMemory {
     ) -> Self {
         let mut plan = pipeline.plan(settings, topics);
         // Whoever calls decides when; nothing waits for an interval.
-        (plan.commit_interval_ms, plan.hurry_ms) = (0, 0);
+        (plan.commit_interval_ms, plan.commit_interval_behind_ms, plan.hurry_ms) = (0, 0, 0);
         let inputs = settings.kafka.inputs.iter().map(|input| Topic::Input(*input));
         let topics: Vec<Topic> = inputs.chain([Topic::Tallies]).collect();
         let log = broker.join("in-memory-0", &settings.kafka.group, &topics);

@@ -79,12 +79,14 @@ impl Pipeline {
     pub fn plan(&self, settings: &Settings, partitions: &BTreeMap<Topic, u32>) -> Plan {
         let count = |topic| partitions.get(&topic).copied().unwrap_or(0);
         let collect = |input| self.collect(settings, settings.kafka.topic(Topic::Input(input)));
-        let commit_interval_ms = i64::try_from(settings.commit_interval.as_millis()).unwrap_or(i64::MAX);
+        let ms = |interval: Duration| i64::try_from(interval.as_millis()).unwrap_or(i64::MAX);
+        let commit_interval_ms = ms(settings.commit_interval);
         Plan {
             taxonomy: Arc::clone(&self.taxonomy),
             collect: Input::ALL.into_iter().map(|input| (input, collect(input))).collect(),
             assess: Arc::clone(&self.assess),
             commit_interval_ms,
+            commit_interval_behind_ms: ms(settings.commit_interval_behind),
             hurry_ms: commit_interval_ms / 4,
             input_partitions: Input::ALL.into_iter().map(|i| (i, count(Topic::Input(i)))).collect(),
             tallies_partitions: count(Topic::Tallies),

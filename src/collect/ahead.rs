@@ -1,10 +1,10 @@
 //! A few records ahead: what they will touch is fetched before their turn comes.
 //!
 //! The ids of ten minutes and the sensors of a city do not fit the processor's cache, so that nearly each reading waits for
-//! memory three times: for its id, its sensor's name, and its sensor. A record at a time waits for one after the other. So a
-//! batch is decoded first, then everything that it will touch is looked at in tight loops, whose waits the processor
-//! overlaps, and only then do the records take effect, one by one and in order. What was looked up ahead is a hint: it
-//! decides nothing.
+//! memory four times: for its id, its sensor's name, its sensor, and its gateway. A record at a time waits for one after
+//! the other. So a batch is decoded first, then everything that it will touch is looked at in tight loops, whose waits the
+//! processor overlaps, and only then do the records take effect, one by one and in order. What was looked up ahead is a
+//! hint: it decides nothing.
 
 use std::hint::black_box;
 
@@ -51,7 +51,8 @@ impl CollectTask {
             }
         }
         for ahead in &*batch {
-            touched ^= ahead.sensor.map_or(0, |sensor| self.sensors.touch(sensor));
+            let gateway = ahead.sensor.and_then(|sensor| self.sensors.touch(sensor));
+            touched ^= gateway.map_or(0, |gateway| self.world.coverage.touch(gateway));
         }
         black_box(touched);
     }

@@ -114,6 +114,11 @@ impl Coverage {
         self.names.name(index)
     }
 
+    /// Brings a gateway's id near, for a reading soon to come.
+    pub fn touch(&self, index: u32) -> u64 {
+        self.names.name(index).len() as u64
+    }
+
     /// A sensor in `leaf`, behind `gateway`, came (+1), went (−1), was heard again or fell silent at this moment.
     pub fn change(&mut self, leaf: CellId, gateway: Option<u32>, heard: i32, expected: i32, at: EventTime) {
         self.leaves[leaf.0 as usize].change(heard, expected);

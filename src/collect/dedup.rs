@@ -91,12 +91,15 @@ impl Lines {
         let added = self.count;
         let old = self.get_mut(added - (1 << added.ilog2()));
         let mut new = Line { spilled: old.spilled, ..Line::default() };
+        // Which ids move is chance, which no branch can be right about.
+        let mut moved = 0;
         for slot in 0..IDS_PER_LINE {
             let (hash, tick) = (old.hashes[slot], old.ticks[slot]);
-            if tick >= oldest && line_of(hash, added + 1) == added {
-                new.put(!new.slots(|_, tick| tick != 0), hash, tick);
-                old.ticks[slot] = 0;
-            }
+            let moves = tick >= oldest && line_of(hash, added + 1) == added;
+            new.hashes[moved] = hash;
+            new.ticks[moved] = if moves { tick } else { 0 };
+            old.ticks[slot] = if moves { 0 } else { tick };
+            moved += usize::from(moves);
         }
         self.push(new);
     }
@@ -242,11 +245,11 @@ impl SeenIds {
             let room = self.lines_max.saturating_sub(self.lines.count);
             (0..room.min(self.lines.count / SPILL_SHARE)).for_each(|_| self.lines.grow(oldest));
         }
-        for (hash, tick) in std::mem::take(&mut self.spill) {
-            if tick >= oldest {
-                self.place(hash, tick, oldest);
-            }
-        }
+        let lines = &mut self.lines;
+        self.spill.retain(|&mut (hash, tick)| {
+            let line = lines.of(hash);
+            tick >= oldest && !line.put(line.slots(|_, tick| tick < oldest), hash, tick)
+        });
     }
 
     /// Moves `base` forward so that ticks fit again; ids that expired meanwhile are forgotten.

@@ -9,7 +9,7 @@ use super::world::{Whereabouts, World};
 use super::{CollectTask, Told};
 use crate::event::EventTime;
 use crate::log::{Output, Topic};
-use crate::tally::{Count, Coverage, OLDEST_ARRIVAL, Subject, Tally, What};
+use crate::tally::{Count, Coverage, OLDEST_ARRIVAL, SliceCounts, Subject, Tally, What};
 use crate::taxonomy::{MeasureId, Taxonomy};
 
 /// Not yet in its tally.
@@ -63,7 +63,11 @@ impl Drafts {
             *index = tally.measures.len() as u16;
             tally.measures.push(taxonomy.measures.code(measure).to_owned());
         }
-        tally.counts.push(Count { cell, measure: *index, slice, count });
+        let count = Count { cell, measure: *index, count };
+        match tally.counts.last_mut() {
+            Some(last) if last.slice == slice => last.counts.push(count),
+            _ => tally.counts.push(SliceCounts { slice, counts: vec![count] }),
+        }
     }
 }
 

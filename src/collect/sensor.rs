@@ -17,8 +17,9 @@ use crate::taxonomy::{Level, QuantityId, Taxonomy};
 /// No timer is set; no reading is unwritten.
 pub(super) const NONE: i64 = i64::MIN;
 
-/// What is known of one sensor.
+/// What is known of one sensor: in one cache line what each reading needs, and then the rest.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(super) struct Sensor {
     /// The event time of its newest reading.
     pub last: EventTime,
@@ -28,22 +29,25 @@ pub(super) struct Sensor {
     pub taken: EventTime,
     /// When a reading of it, new or old, arrived last.
     pub arrived: EventTime,
-    /// The moment of the one timer that may wake it.
-    pub wake: EventTime,
-    /// How far arrivals must come before it is looked at again.
-    pub missed: EventTime,
     /// The offset of the first reading that its record in the state does not reflect.
     pub unwritten: i64,
     /// Its limits that are not normal.
     pub alarm: Option<Box<Alarm>>,
-    pub enterprise: Box<str>,
     pub place: CellId,
     pub gateway: Option<u32>,
     pub quantity: QuantityId,
     pub silent: bool,
     /// Its record must be written at the next flush; it is in the list of those.
     pub dirty: bool,
+    /// The moment of the one timer that may wake it.
+    pub wake: EventTime,
+    /// How far arrivals must come before it is looked at again.
+    pub missed: EventTime,
+    pub enterprise: Box<str>,
 }
+
+const _: () =
+    assert!(std::mem::offset_of!(Sensor, wake) == 64, "what each reading needs fills one cache line");
 
 /// The sensors of one task.
 pub struct Sensors {
@@ -104,9 +108,9 @@ impl Sensors {
         self.names.removed()
     }
 
-    /// Brings a sensor near, for a reading soon to come.
-    pub fn touch(&self, index: u32) -> u64 {
-        self.table[index as usize].last.ms as u64
+    /// Brings a sensor near, for a reading soon to come, and tells its gateway.
+    pub fn touch(&self, index: u32) -> Option<u32> {
+        self.table[index as usize].gateway
     }
 
     /// An accepted reading at an offset, of the sensor with this index if that is known already.

@@ -48,6 +48,8 @@ pub struct Settings {
     pub emit_every_ms: i64,
     /// How often outputs, state and offsets are committed together.
     pub commit_interval: Duration,
+    /// The longest such interval while a backlog is read.
+    pub commit_interval_behind: Duration,
     /// Threads that take part in the group.
     pub workers: usize,
     /// Folder of the taxonomy; `None`: the one that is shipped.
@@ -194,6 +196,9 @@ impl Settings {
                 .choice("emit", &[("latest", Emit::Latest), ("closes", Emit::Closes), ("both", Emit::Both)]),
             emit_every_ms: reader.scalar("emit_every", value::duration_ms),
             commit_interval: millis(reader.scalar("commit_interval", value::positive_duration_ms)),
+            commit_interval_behind: millis(
+                reader.scalar("commit_interval_behind", value::positive_duration_ms),
+            ),
             workers: usize::from(reader.scalar("workers", value::count::<u8>)),
             taxonomy_dir: reader.scalar("taxonomy.dir", value::optional_path),
             rules_file: reader.scalar("rules.file", value::optional_path),
@@ -218,12 +223,18 @@ impl Settings {
 
     /// What single values cannot show.
     fn check_together(&self, reader: &mut Reader<'_>) {
-        if self.commit_interval >= self.kafka.transaction_timeout {
-            reader.problem(
-                "commit_interval",
-                "commit_interval is not shorter than kafka.transaction_timeout".to_owned(),
-                "the broker would abort every transaction: shorten the one or lengthen the other".to_owned(),
-            );
+        for (name, interval) in [
+            ("commit_interval", self.commit_interval),
+            ("commit_interval_behind", self.commit_interval_behind),
+        ] {
+            if interval >= self.kafka.transaction_timeout {
+                reader.problem(
+                    name,
+                    format!("{name} is not shorter than kafka.transaction_timeout"),
+                    "the broker would abort every transaction: shorten the one or lengthen the other"
+                        .to_owned(),
+                );
+            }
         }
         if self.topics.input_retention_ms < self.time.dedup_horizon_ms {
             reader.problem(

@@ -233,6 +233,12 @@ pub const ROWS: &[Row] = &[
         "duration",
         "How often outputs, state and offsets are committed together. Shorter is earlier, longer is cheaper.",
     ),
+    row(
+        "commit_interval_behind",
+        "500ms",
+        "duration",
+        "The longest interval while a backlog is read. It is a tenth of the time for which the newest record read has been waiting, between `commit_interval` and this: fewer and larger transactions are faster. No longer than `commit_interval`: always that.",
+    ),
     row("workers", "1", "count", "Threads that each take part in the group with their own clients."),
     row(
         "taxonomy.dir",

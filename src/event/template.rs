@@ -174,9 +174,6 @@ fn reading<'a>(values: &Values<'a>, taxonomy: &Taxonomy, times: &mut TimeReader)
     Some(Reading { head, enterprise_id, sensor_id, gateway_id, quantity, value: values.value, quality })
 }
 
-/// From its n-th byte on: 32 lanes, of which the last n count.
-const LAST_LANES: [[u8; BLOCK]; 2] = [[0; BLOCK], [1; BLOCK]];
-
 /// A text that no message holds, for a slot that the layout lacks.
 const ABSENT: &str = "\0";
 
@@ -195,22 +192,22 @@ impl<'a> Message<'a> {
         if bytes.len() > MESSAGE_BYTES_MAX {
             return None;
         }
-        let last: &[u8; BLOCK] = bytes.last_chunk()?;
+        let tail = [*bytes.last_chunk::<BLOCK>()?, [b' '; BLOCK]];
+        let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+        let last: &[u8; BLOCK] = tail.as_flattened()[BLOCK - rest.len()..].first_chunk()?;
         // Lane by lane, so that the compiler makes vector instructions of it.
         let (mut quotes, mut foreign) = ([0_u8; BLOCK], [0_u8; BLOCK]);
-        let mut count = |block: &[u8; BLOCK], counted: &[u8; BLOCK]| {
+        let mut count = |block: &[u8; BLOCK]| {
             for lane in 0..BLOCK {
                 let byte = block[lane];
-                quotes[lane] += u8::from(byte == b'"') & counted[lane];
+                quotes[lane] += u8::from(byte == b'"');
                 foreign[lane] |= u8::from(byte == b'\\') | u8::from(byte < b' ');
             }
         };
-        let (blocks, rest) = bytes.as_chunks::<BLOCK>();
-        blocks.iter().for_each(|block| count(block, &[1; BLOCK]));
-        // The last block overlaps the one before: of its lanes those count that are in no other.
-        count(last, LAST_LANES.as_flattened()[rest.len()..].first_chunk()?);
+        blocks.iter().for_each(&mut count);
+        count(last);
         let quotes = quotes.iter().map(|lane| u32::from(*lane)).sum();
-        (foreign == [0; BLOCK]).then_some(Message { text, quotes, tail: [*last, [b' '; BLOCK]] })
+        (foreign == [0; BLOCK]).then_some(Message { text, quotes, tail })
     }
 
     /// The 32 bytes from `at` on; behind the end there are spaces.

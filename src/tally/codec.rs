@@ -4,14 +4,15 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-use super::Tally;
+use super::{Count, SliceCounts, Tally};
+use crate::event::EventTime;
 
-/// The version of a tally.
-const VERSION: u8 = 1;
+/// The version of a tally. In version 1 each count named its slice.
+const VERSION: u8 = 3;
 
-/// The newest version of any stored record that this program reads. Version 2 are announcements of rules
+/// The newest version of any record of the tallies log that this program reads. Version 2 are announcements of rules
 /// ([`assess::Announcement`](crate::assess::Announcement)), which lie among the tallies.
-pub const NEWEST: u8 = 2;
+pub const NEWEST: u8 = VERSION;
 
 /// A stored record that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,7 +35,14 @@ pub enum StateError {
 
 /// The stored form of a record.
 pub fn encode<T: Serialize>(version: u8, record: &T) -> Vec<u8> {
-    postcard::to_extend(record, vec![version]).expect("a stored record holds nothing that postcard lacks")
+    encode_sized(version, record, 0)
+}
+
+/// The stored form of a record of about so many bytes: room for them is made at once.
+pub fn encode_sized<T: Serialize + ?Sized>(version: u8, record: &T, bytes: usize) -> Vec<u8> {
+    let mut stored = Vec::with_capacity(bytes);
+    stored.push(version);
+    postcard::to_extend(record, stored).expect("a stored record holds nothing that postcard lacks")
 }
 
 /// What stands behind the version of a stored form, if that is one of `reads`; `what` names the record in the error.
@@ -71,23 +79,65 @@ pub fn decode<'s, T: Deserialize<'s>>(
 impl Tally {
     /// The stored form.
     pub fn encode(&self) -> Vec<u8> {
-        encode(VERSION, self)
+        let counts = self.counts.iter().map(|slice| 8 + 4 * slice.counts.len()).sum::<usize>();
+        encode_sized(VERSION, self, 64 + 32 * self.cells.len() + counts)
     }
 
     /// Reads a stored form.
     pub fn decode(stored: &[u8]) -> Result<Tally, StateError> {
-        decode(stored, VERSION..=VERSION, NEWEST, || "a tally".into())
+        let what = || "a tally".to_owned();
+        match stored.first() {
+            Some(1) => decode::<FirstTally>(stored, 1..=1, NEWEST, what).map(Tally::from),
+            _ => decode(stored, VERSION..=VERSION, NEWEST, what),
+        }
+    }
+}
+
+/// What version 1 held.
+type FirstTally = Tally<Vec<FirstCount>>;
+
+#[derive(Deserialize)]
+struct FirstCount {
+    cell: u16,
+    measure: u16,
+    slice: EventTime,
+    count: u32,
+}
+
+impl From<FirstTally> for Tally {
+    fn from(first: FirstTally) -> Tally {
+        let slices = first.counts.chunk_by(|one, next| one.slice == next.slice).map(|counts| SliceCounts {
+            slice: counts[0].slice,
+            counts: counts
+                .iter()
+                .map(|&FirstCount { cell, measure, count, .. }| Count { cell, measure, count })
+                .collect(),
+        });
+        Tally {
+            counts: slices.collect(),
+            input: first.input,
+            partition: first.partition,
+            partitions: first.partitions,
+            offsets: first.offsets,
+            clock: first.clock,
+            frontier: first.frontier,
+            watermark: first.watermark,
+            idle: first.idle,
+            cells: first.cells,
+            measures: first.measures,
+            coverage: first.coverage,
+            signals: first.signals,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::EventTime;
     use crate::log::Input;
-    use crate::tally::{Cell, Count};
+    use crate::tally::Cell;
 
-    fn tally() -> Tally {
+    fn tally<C>(counts: C) -> Tally<C> {
         Tally {
             input: Input::Sensors,
             partition: 3,
@@ -99,20 +149,35 @@ mod tests {
             idle: false,
             cells: vec![Cell { region: "330604".into(), sector: "all".into() }],
             measures: vec!["readings".into()],
-            counts: vec![Count { cell: 0, measure: 0, slice: EventTime::from_ms(0), count: 7 }],
+            counts,
             coverage: Vec::new(),
             signals: Vec::new(),
         }
     }
 
+    fn counted() -> Tally {
+        let slice = |ms, counts: &[u32]| SliceCounts {
+            slice: EventTime::from_ms(ms),
+            counts: counts.iter().map(|&count| Count { cell: 0, measure: 0, count }).collect(),
+        };
+        tally(vec![slice(0, &[7, 8]), slice(10_000, &[9])])
+    }
+
     #[test]
     fn a_tally_is_read_as_it_was_written() {
-        assert_eq!(Tally::decode(&tally().encode()), Ok(tally()));
+        assert_eq!(Tally::decode(&counted().encode()), Ok(counted()));
+    }
+
+    #[test]
+    fn a_tally_of_the_first_version_is_read_as_what_it_says() {
+        // As written there: cell, measure, slice, count.
+        let first = tally(vec![(0_u16, 0_u16, 0_i64, 7_u32), (0, 0, 0, 8), (0, 0, 10_000, 9)]);
+        assert_eq!(Tally::decode(&encode(1, &first)), Ok(counted()));
     }
 
     #[test]
     fn a_newer_format_is_refused_by_name() {
-        let mut stored = tally().encode();
+        let mut stored = counted().encode();
         stored[0] = NEWEST + 1;
         assert_eq!(Tally::decode(&stored), Err(StateError::Newer { version: NEWEST + 1 }));
         assert!(matches!(Tally::decode(&[]), Err(StateError::Damaged { .. })));

@@ -21,7 +21,7 @@ pub const OLDEST_ARRIVAL: &str = "oldest-arrival";
 
 /// One record of the tallies log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Tally {
+pub struct Tally<C = Vec<SliceCounts>> {
     /// The input partition it comes from.
     pub input: Input,
     /// The partition of that input.
@@ -42,23 +42,30 @@ pub struct Tally {
     pub cells: Vec<Cell>,
     /// The measures that `counts` index, by name.
     pub measures: Vec<String>,
-    /// What was added up.
-    pub counts: Vec<Count>,
+    /// What was added up: in the order of the slices, or nearly so.
+    pub counts: C,
     /// Coverage that changed, absolute for this input partition.
     pub coverage: Vec<Coverage>,
     /// What happened to single subjects, in the order of the input.
     pub signals: Vec<Signal>,
 }
 
-/// So many of a measure in a cell's finest slice.
+/// What was added up in one of the finest slices.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SliceCounts {
+    /// Where it starts.
+    pub slice: EventTime,
+    /// What is in it.
+    pub counts: Vec<Count>,
+}
+
+/// So many of a measure in a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
     /// Index into `cells`.
     pub cell: u16,
     /// Index into `measures`.
     pub measure: u16,
-    /// Start of the finest slice.
-    pub slice: EventTime,
     /// How many, ≥ 1.
     pub count: u32,
 }

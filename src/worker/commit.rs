@@ -15,6 +15,9 @@ use crate::log::{Failure, Output, Topic, TopicPartition, Verdict};
 /// So many changes are not kept waiting for the interval: a transaction is held in memory twice, here and in the client.
 const CHANGES_MAX: usize = 8_192;
 
+/// What is read so long after it arrived may wait for its commit by one part in so many of that.
+const BEHIND_SHARE: i64 = 10;
+
 /// So many records are read while a transaction is on its way; then its end is waited for. Brokers that are slow to write
 /// must not let the next transaction grow beyond what they take.
 const RECORDS_MEANWHILE_MAX: usize = 65_536;
@@ -40,9 +43,16 @@ impl Worker {
         let changes = || self.out.len() + self.tasks.values().map(Task::changes).sum::<usize>();
         // A clock that was set back must not stop commits.
         since < 0
-            || since >= self.plan.commit_interval_ms
+            || since >= self.interval_ms(clock)
             || since >= self.plan.hurry_ms && news()
             || changes() >= CHANGES_MAX
+    }
+
+    /// A backlog is read faster in large pieces; what is late already may be a little later.
+    fn interval_ms(&self, clock: EventTime) -> i64 {
+        let behind_ms = self.newest.map_or(0, |arrived| clock.since_ms(arrived));
+        let stretched_ms = (behind_ms / BEHIND_SHARE).min(self.plan.commit_interval_behind_ms);
+        stretched_ms.max(self.plan.commit_interval_ms)
     }
 
     /// Carries the transaction on after `records` were read. Returns whether one was committed.
@@ -72,6 +82,7 @@ impl Worker {
         }
         self.announce(clock);
         self.last_commit = clock;
+        self.newest = None;
         if self.out.is_empty() {
             return Ok(());
         }

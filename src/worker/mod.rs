@@ -77,6 +77,8 @@ pub struct Worker {
     /// What must be done before anything else. A new worker has no producer yet.
     trouble: Option<Verdict>,
     last_commit: EventTime,
+    /// When the newest of the input records read since then arrived.
+    newest: Option<EventTime>,
     /// The rules that were found last where the settings say.
     proposal: Option<Arc<Proposal>>,
     /// The taxonomy with other limits, until the tasks work by them.
@@ -106,6 +108,7 @@ impl Worker {
             sending: None,
             trouble: Some(Verdict::NewProducer),
             last_commit: EventTime::MIN,
+            newest: None,
             proposal: None,
             relimited: None,
             rules_told: None,
@@ -188,6 +191,7 @@ impl Worker {
     fn rebuild(&mut self) {
         self.out.clear();
         self.applied.clear();
+        self.newest = None;
         self.sending = None;
         let again: Vec<TopicPartition> = std::mem::take(&mut self.tasks).into_keys().collect();
         let unanswered = match self.restore.take() {
@@ -265,12 +269,16 @@ impl Worker {
     fn read(&mut self, clock: EventTime, timeout: Duration) -> Result<usize, Failure> {
         const RECORDS_PER_STEP: usize = 2000;
         let (tasks, out, arrivals) = (&mut self.tasks, &mut self.out, &mut self.applied);
+        let newest = &mut self.newest;
         let mut applied = 0;
         let mut damaged = None;
         let changes = self.log.poll(timeout, RECORDS_PER_STEP, &mut |records| {
             let Some(first) = records.first() else { return };
             match tasks.get_mut(&first.at) {
-                Some(Task::Collect(task)) => task.apply(records, clock, out),
+                Some(Task::Collect(task)) => {
+                    task.apply(records, clock, out);
+                    *newest = (*newest).max(records.last().map(|record| record.arrival));
+                }
                 Some(Task::Assess(task, _)) => {
                     for record in records {
                         match apply_tally(task, record, out) {

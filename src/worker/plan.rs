@@ -20,6 +20,8 @@ pub struct Plan {
     pub assess: Arc<assess::Settings>,
     /// How often a transaction is committed, in milliseconds.
     pub commit_interval_ms: i64,
+    /// The same while what is read arrived long ago: a tenth of how long, but no more than this, in milliseconds.
+    pub commit_interval_behind_ms: i64,
     /// News (an alert, or a signal that may raise one) need not wait for the interval, but for this long.
     pub hurry_ms: i64,
     /// Partitions of each input.

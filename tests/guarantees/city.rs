@@ -316,6 +316,7 @@ fn plan(rules: &str, partitions: u32, set: impl Fn(&mut collect::Settings)) -> P
             zone: jiff::tz::TimeZone::UTC,
         }),
         commit_interval_ms: 400,
+        commit_interval_behind_ms: 400,
         hurry_ms: 20,
         state_partitions: partitions,
         stopwatch: || Duration::ZERO,

@@ -1,9 +1,12 @@
 //! What time does: early and exact, no clock poison, silence is not safety, never idle-stuck.
 
+use std::sync::Arc;
+
 use hazstream::assess::AssessTask;
 use hazstream::event::EventTime;
 use hazstream::log::{Input, Topic};
 use hazstream::tally::Tally;
+use hazstream::worker::Plan;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -209,4 +212,39 @@ fn never_idle_stuck() {
     assert_eq!((task.event_clock(), task.held_by()), (EventTime::MIN, Some((Input::Sensors, 1))));
     task.apply(&Tally { partition: 1, ..blank }, 1, &mut Vec::new());
     assert_eq!(task.event_clock(), EventTime::from_ms(NOON_MS));
+}
+
+#[test]
+fn a_backlog_is_committed_in_larger_pieces_and_what_is_fresh_at_once() {
+    /// More than a worker reads in one turn.
+    const BACKLOG: i64 = 2_500;
+    let wait = |city: &mut City, records: i64| {
+        let since_ms = city.clock_ms;
+        while city.committed(Input::Records) < records {
+            assert!(city.clock_ms < since_ms + 10_000, "{} of {records}", city.committed(Input::Records));
+            city.pass(100);
+        }
+        city.clock_ms - since_ms
+    };
+    let run = |behind_ms: i64| {
+        let mut city = City::new(RULES, 1);
+        city.plan = Arc::new(Plan { commit_interval_behind_ms: behind_ms, ..(*city.plan).clone() });
+        city.restart(0);
+        city.pass(2_000);
+        let note = json!({"type": "record", "region": "330604104", "sector": "mining", "kind": "note"});
+        for _ in 0..BACKLOG {
+            city.send(Input::Records, "note", 2_000, note.clone());
+        }
+        // The worker comes back to it half a minute later.
+        city.clock_ms += 30_000;
+        city.broker.advance(EventTime::from_ms(city.clock_ms));
+        let backlog_ms = wait(&mut city, BACKLOG);
+        let now_ms = city.clock_ms - NOON_MS;
+        city.send(Input::Records, "note", now_ms, note);
+        (backlog_ms, wait(&mut city, BACKLOG + 1))
+    };
+    let ((told, fresh), (stretched, fresh_too)) = (run(400), run(2_000));
+    assert!(told < 1_500, "{told} ms");
+    assert!((2_000..4_000).contains(&stretched), "{stretched} ms");
+    assert!(fresh < 1_500 && fresh_too < 1_500, "{fresh} ms, {fresh_too} ms");
 }

@@ -93,6 +93,7 @@ pub fn plan(draw: &mut Pcg64Mcg, layout: &Layout, world: &World) -> Plan {
             zone: jiff::tz::TimeZone::UTC,
         }),
         commit_interval_ms: draw.random_range(50..1_500),
+        commit_interval_behind_ms: draw.random_range(0..3_000),
         hurry_ms: 20,
         state_partitions: partitions(Topic::State),
         stopwatch: || std::time::Duration::ZERO,

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::log::Topic;
-use crate::tally::Count;
+use crate::tally::{Count, SliceCounts};
 use crate::taxonomy::Level;
 use crate::warn::{AlertEvent, Status};
 
@@ -94,7 +94,10 @@ fn tallies(batches: &[(u32, Vec<Happening>)]) -> Vec<Tally> {
             measures: vec![MEASURE.into()],
             counts: slices
                 .into_iter()
-                .map(|(ms, count)| Count { cell: 0, measure: 0, slice: EventTime::from_ms(ms), count })
+                .map(|(ms, count)| SliceCounts {
+                    slice: EventTime::from_ms(ms),
+                    counts: vec![Count { cell: 0, measure: 0, count }],
+                })
                 .collect(),
             coverage: Vec::new(),
             signals: Vec::new(),

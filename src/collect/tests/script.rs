@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use crate::collect::{CollectTask, Ledger, Settings};
 use crate::event::EventTime;
 use crate::log::{Headers, Input, Output, Record, Topic, TopicPartition};
-use crate::tally::{Signal, Subject, Tally, What};
+use crate::tally::{Signal, SliceCounts, Subject, Tally, What};
 use crate::taxonomy::Taxonomy;
 
 /// The morning on which every script begins: 2026-11-23T08:00:00Z, a multiple of every slice.
@@ -197,12 +197,14 @@ impl Script {
     pub fn counts(&self) -> BTreeMap<String, u32> {
         let mut sums = BTreeMap::new();
         for tally in self.tallies() {
-            for count in &tally.counts {
+            let counts =
+                |of: &SliceCounts| of.counts.iter().map(|count| (of.slice, *count)).collect::<Vec<_>>();
+            for (slice, count) in tally.counts.iter().flat_map(counts) {
                 let cell = &tally.cells[usize::from(count.cell)];
                 let measure = &tally.measures[usize::from(count.measure)];
-                let second = (count.slice.ms - START_MS) / 1000;
-                *sums.entry(format!("{measure} {} {} @{second}", cell.region, cell.sector)).or_default() +=
-                    count.count;
+                let second = (slice.ms - START_MS) / 1000;
+                let sum = sums.entry(format!("{measure} {} {} @{second}", cell.region, cell.sector));
+                *sum.or_default() += count.count;
             }
         }
         sums
