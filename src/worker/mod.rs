@@ -77,7 +77,7 @@ pub struct Worker {
     /// What must be done before anything else. A new worker has no producer yet.
     trouble: Option<Verdict>,
     last_commit: EventTime,
-    /// When the newest of the input records read since then arrived.
+    /// When the newest of the input records read since then arrived; now, where one of the inputs has no more.
     newest: Option<EventTime>,
     /// The rules that were found last where the settings say.
     proposal: Option<Arc<Proposal>>,
@@ -334,6 +334,7 @@ impl Worker {
             Change::AtEnd(at) => {
                 if let Some(Task::Collect(task)) = self.tasks.get_mut(&at) {
                     task.at_end(true);
+                    self.newest = Some(clock);
                 }
             }
         }
