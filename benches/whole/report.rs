@@ -120,7 +120,7 @@ const NOTES: (&str, &str) = (
     "Where the time of a reading goes: [profile](profile.md). The code is in benches/whole.
 
 - R1: the reference polls one message at a time and reads its payload's length, with a queue of 64 MB. The pipeline does all
-  of its work: decoding, deduplication, sensor levels, five windows, rules, transactions, which in a catch-up as this is come
+  of its work: decoding, deduplication, sensor levels, five windows, rules, and transactions, which in such a catch-up come
   each 500 ms (`commit_interval_behind`). Its rate is taken between the first committed offset and the last.
 - R2: the reference reads runs of records by librdkafka's batch call and parses each into a borrowed struct by serde_json.
 - R3, R4: the pipeline with other windows. R4 reads 35,000 readings for each second of event time, the others 2,780: at that

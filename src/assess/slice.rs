@@ -82,8 +82,8 @@ impl<'a> SliceRecord<'a> {
         let first: FirstSliceRecord<'a> = postcard::from_bytes(body)?;
         let mut record = SliceRecord { measures: first.measures, ..SliceRecord::default() };
         for (cell, FirstCellRecord(region, sector, counts)) in (0..).zip(first.cells) {
-            record.cells.push((Code::of(region), cell));
-            record.sectors.push(sector);
+            let sector = told(&mut record.sectors, sector);
+            record.cells.push((Code::of(region), sector));
             record.counts.extend(counts.into_iter().map(|(measure, count)| (cell, measure, count)));
         }
         Ok(record)
@@ -120,19 +120,13 @@ pub fn runs(slices: BTreeSet<DirtySlice>) -> Vec<(u16, i64, i64)> {
     runs
 }
 
-/// The names of one record, each told once: by the index that it has for all records of a run, its place in this one.
-struct Places(Vec<Option<u16>>);
-
-impl Places {
-    fn of<T>(&mut self, index: usize, told: &mut Vec<T>, name: impl FnOnce() -> T) -> u16 {
-        if self.0.len() <= index {
-            self.0.resize(index + 1, None);
-        }
-        *self.0[index].get_or_insert_with(|| {
-            told.push(name());
-            (told.len() - 1) as u16
-        })
-    }
+/// The index of a name among the few that a record tells.
+fn told<'a>(names: &mut Vec<&'a str>, name: &'a str) -> u16 {
+    let known = names.iter().position(|known| *known == name);
+    known.unwrap_or_else(|| {
+        names.push(name);
+        names.len() - 1
+    }) as u16
 }
 
 impl Cells {
@@ -141,30 +135,23 @@ impl Cells {
         let cells = self.iter().count();
         let blank = |_| SliceRecord { counts: Vec::with_capacity(cells), ..SliceRecord::default() };
         let mut records: Vec<SliceRecord<'_>> = (first..=last).map(blank).collect();
-        let mut measures: Vec<Places> = records.iter().map(|_| Places(Vec::new())).collect();
-        let mut sectors: Vec<Places> = records.iter().map(|_| Places(Vec::new())).collect();
+        let mut places: Vec<Vec<Option<u16>>> = vec![vec![None; self.measures().len()]; records.len()];
         // The cell that each record speaks of last.
         let mut last_cell = vec![None; records.len()];
-        let mut known_sectors: Vec<&str> = Vec::new();
         for (name, cell) in self.iter() {
             let region = Code::of(&name.region);
-            let sector = known_sectors.iter().position(|known| **known == *name.sector);
-            let sector = sector.unwrap_or_else(|| {
-                known_sectors.push(&name.sector);
-                known_sectors.len() - 1
-            });
             for (measure, track) in self.get(cell).tracks.iter().enumerate() {
                 let Some(track) = track else { continue };
                 for (index, count) in track.series[usize::from(grid)].range(first, last.saturating_add(1)) {
                     let nth = (index - first) as usize;
                     let record = &mut records[nth];
                     if last_cell[nth].replace(cell) != Some(cell) {
-                        let sector = sectors[nth].of(sector, &mut record.sectors, || &*name.sector);
+                        let sector = told(&mut record.sectors, &name.sector);
                         record.cells.push((region, sector));
                     }
-                    let told = &mut record.measures;
-                    let measure = measures[nth].of(measure, told, || &*self.measures()[measure]);
-                    record.counts.push((record.cells.len() as u16 - 1, measure, count));
+                    let place = *places[nth][measure]
+                        .get_or_insert_with(|| told(&mut record.measures, &self.measures()[measure]));
+                    record.counts.push((record.cells.len() as u16 - 1, place, count));
                 }
             }
         }

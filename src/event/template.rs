@@ -194,6 +194,7 @@ impl<'a> Message<'a> {
         }
         let tail = [*bytes.last_chunk::<BLOCK>()?, [b' '; BLOCK]];
         let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+        // What is left of the message, and spaces behind it: they count for nothing.
         let last: &[u8; BLOCK] = tail.as_flattened()[BLOCK - rest.len()..].first_chunk()?;
         // Lane by lane, so that the compiler makes vector instructions of it.
         let (mut quotes, mut foreign) = ([0_u8; BLOCK], [0_u8; BLOCK]);
